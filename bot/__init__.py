@@ -1,0 +1,1 @@
+"""mevkit: finds, proves and lands atomic trades on borrowed capital."""

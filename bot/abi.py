@@ -1,0 +1,64 @@
+"""ABI words by hand: what the hot path needs of eth-abi, without its cost.
+
+Addresses and hashes are lower-case 0x strings throughout the package; calldata and return data are bytes.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from eth_utils.crypto import keccak
+
+WORD = 32
+MASK_256 = (1 << 256) - 1
+
+
+@lru_cache(maxsize=4096)
+def selector(signature: str) -> bytes:
+    """First four bytes of the keccak of a function signature such as ``transfer(address,uint256)``."""
+    return keccak(text=signature)[:4]
+
+
+@lru_cache(maxsize=4096)
+def topic(signature: str) -> str:
+    """Topic 0 of an event signature, as a 0x string."""
+    return "0x" + keccak(text=signature).hex()
+
+
+def encode(value: int | str | bytes | bool) -> bytes:
+    """One static argument as a 32-byte word: integers two's complement, 0x strings left-padded, bytes right-padded."""
+    if isinstance(value, str):
+        return bytes.fromhex(value[2:]).rjust(WORD, b"\0")
+    if isinstance(value, bytes):
+        return value.ljust(WORD, b"\0")
+    return (int(value) & MASK_256).to_bytes(WORD, "big")
+
+
+def call(signature: str, *args: int | str | bytes | bool) -> bytes:
+    """Calldata of a function whose arguments are all static."""
+    return selector(signature) + b"".join(encode(arg) for arg in args)
+
+
+def uint(data: bytes, index: int = 0) -> int:
+    """The index-th word as an unsigned integer."""
+    return int.from_bytes(data[index * WORD : index * WORD + WORD], "big")
+
+
+def sint(data: bytes, index: int = 0) -> int:
+    """The index-th word as a signed integer."""
+    return int.from_bytes(data[index * WORD : index * WORD + WORD], "big", signed=True)
+
+
+def address(data: bytes, index: int = 0) -> str:
+    """The index-th word as an address."""
+    return "0x" + data[index * WORD + 12 : index * WORD + WORD].hex()
+
+
+def to_bytes(hexadecimal: str) -> bytes:
+    """Bytes of a 0x string."""
+    return bytes.fromhex(hexadecimal[2:])
+
+
+def to_hex(data: bytes) -> str:
+    """0x string of bytes."""
+    return "0x" + data.hex()

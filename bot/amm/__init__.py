@@ -1,0 +1,1 @@
+"""Exact pool maths, one file a protocol. Values and functions only: no I/O."""

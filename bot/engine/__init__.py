@@ -1,0 +1,1 @@
+"""The seam: events, opportunities, intents, and the loop that moves them."""

@@ -1,0 +1,223 @@
+"""The values that flow from collectors to outcomes.
+
+Units: amounts are integers in the token's smallest unit (wei), gas in units, prices of gas in wei, times in
+nanoseconds of the passed-in clock. Addresses and hashes are lower-case 0x strings, calldata is bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# --- what the chain says ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """An event log. ``topics`` are 0x strings."""
+
+    address: str
+    topics: tuple[str, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What of a block header the bot uses. ``base_fee`` is wei per gas."""
+
+    number: int
+    hash: str
+    parent_hash: str
+    timestamp: int
+    base_fee: int
+    gas_limit: int
+    gas_used: int
+    coinbase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A signed transaction, pending or mined. ``raw`` is its signed encoding, what a bundle carries."""
+
+    hash: str
+    sender: str
+    to: str | None
+    value: int
+    data: bytes
+    nonce: int
+    gas: int
+    max_fee_per_gas: int
+    max_priority_fee_per_gas: int
+    raw: bytes
+    access_list: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDiff:
+    """What changed in one account: ``None`` means unchanged. ``slots`` maps slot to its new value."""
+
+    balance: int | None = None
+    nonce: int | None = None
+    code: bytes | None = None
+    slots: dict[int, int] = field(default_factory=dict)
+
+
+StateDiff = dict[str, AccountDiff]
+"""Address to what changed there."""
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewHead:
+    """A block became the head. ``logs`` are all its logs in order; ``diff`` the change of state it made."""
+
+    header: Header
+    logs: tuple[Log, ...]
+    diff: StateDiff
+    transactions: tuple[str, ...]
+    seen_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingTx:
+    """A transaction entered the mempool."""
+
+    tx: Transaction
+    seen_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEffect:
+    """A pending transaction with the logs it would emit on the head's state, in the next block."""
+
+    tx: Transaction
+    logs: tuple[Log, ...]
+    gas_used: int
+    seen_ns: int
+
+
+Event = NewHead | PendingTx | PendingEffect
+
+# --- trades ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One pool and the direction through it. ``kind`` names the swap interface: ``v2`` or ``v3``."""
+
+    pool: str
+    kind: str
+    token_in: str
+    token_out: str
+
+    @property
+    def zero_for_one(self) -> bool:
+        """Uniswap orders a pool's tokens by address."""
+        return int(self.token_in, 16) < int(self.token_out, 16)
+
+
+Route = tuple[Hop, ...]
+"""Pools and direction of a trade; a cycle begins and ends in the same token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A route with exact integer amounts: ``amounts[i]`` goes into hop i, ``amounts[i + 1]`` comes out of it."""
+
+    route: Route
+    amounts: tuple[int, ...]
+
+    @property
+    def token(self) -> str:
+        """The token that the cycle begins and ends in."""
+        return self.route[0].token_in
+
+    @property
+    def gross_profit(self) -> int:
+        """Wei of ``token`` left over, before gas, tip and premium."""
+        return self.amounts[-1] - self.amounts[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Opportunity:
+    """Something that could be done in ``block_number``: a trade, alone or directly behind ``behind``."""
+
+    strategy: str
+    trade: Trade
+    block_number: int
+    behind: Transaction | None
+    seen_ns: int
+
+    @property
+    def id(self) -> str:
+        """The same opportunity has the same id in every run: no clock in it."""
+        after = self.behind.hash if self.behind else "head"
+        pools = ">".join(hop.pool for hop in self.trade.route)
+        return f"{self.block_number}:{after}:{self.trade.route[0].token_in}:{pools}"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Our decision to take an opportunity, journalled before anything is sent.
+
+    ``predicted_profit`` is what the executor will have gained in ``opportunity.trade.token`` (gross less ``bid``),
+    before the gas that ``sender`` pays. ``raw`` is our signed transaction, ``program`` its calldata.
+    """
+
+    id: str
+    opportunity: Opportunity
+    sender: str
+    nonce: int
+    program: bytes
+    bid: int
+    gas: int
+    predicted_profit: int
+    raw: bytes
+    tx_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Signed transactions in order for one block. ``own`` is the index of ours: always the last.
+
+    Foreign transactions stand only in front of ours, never behind it (design rule: no sandwich, no displacement).
+    """
+
+    txs: tuple[bytes, ...]
+    hashes: tuple[str, ...]
+    own: int
+    block_number: int
+
+    def __post_init__(self) -> None:
+        if self.own != len(self.txs) - 1 or len(self.txs) != len(self.hashes):
+            raise ValueError("a bundle holds foreign transactions only in front of our own")
+
+
+class Reason(StrEnum):
+    """Why an intent ended as it did."""
+
+    LANDED = "landed"
+    NOT_PROFITABLE = "not_profitable"  # net of gas and bid
+    SIMULATION_FAILED = "simulation_failed"
+    OPINIONS_DIFFER = "opinions_differ"  # the two EVMs disagree
+    RISK_REFUSED = "risk_refused"
+    RELAY_REFUSED = "relay_refused"
+    RELAY_UNREACHABLE = "relay_unreachable"
+    NOT_INCLUDED = "not_included"  # the target block came without it
+    REVERTED = "reverted"  # on chain: must not happen
+    STALE = "stale"  # the head moved on before it was sent
+    INTERRUPTED = "interrupted"  # the process ended before the outcome was known
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an intent. ``realised_profit`` is the executor's gain on chain; gas is the sender's."""
+
+    intent_id: str
+    reason: Reason
+    detail: str = ""
+    block_number: int | None = None
+    gas_used: int = 0
+    gas_price: int = 0
+    realised_profit: int = 0
