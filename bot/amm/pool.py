@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, Self
 
 from bot.engine.types import Log
 
@@ -13,6 +14,18 @@ class UnknownState(Exception):
 
 class NoLiquidity(Exception):
     """The pool is known and cannot fill this amount."""
+
+
+class Segment(NamedTuple):
+    """One stretch of constant liquidity: an input dx <= ``capacity`` yields ``y * g / (x + g)``, g = dx * ``keep``.
+
+    ``x`` and ``y`` are the (virtual) reserves at its start, ``keep`` is one less the fee, ``capacity`` the input,
+    fee included, that uses it up (infinite for v2)."""
+
+    x: float
+    y: float
+    keep: float
+    capacity: float
 
 
 class Pool(Protocol):
@@ -42,7 +55,7 @@ class Pool(Protocol):
         """The pool after one of its own logs; a log that moves nothing returns the same value."""
         ...
 
-    def marginal(self, zero_for_one: bool) -> tuple[float, float, float]:
-        """Float view of the liquidity in range, for sizing: (x, y, keep), where an input dx that stays in this
-        range yields y * g / (x + g) with g = dx * keep. Raises UnknownState, NoLiquidity."""
+    def segments(self, zero_for_one: bool) -> Iterator[Segment]:
+        """Float view of the liquidity from the current price outwards, for sizing: it finds, it never decides.
+        Ends where state ends; raises UnknownState, NoLiquidity when not even the first segment is there."""
         ...

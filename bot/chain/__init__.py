@@ -1,0 +1,1 @@
+"""Collectors on a node: heads, logs, mempool; discovery of pools by asking the contracts."""

@@ -1,0 +1,1 @@
+"""From opportunity to bundle: programs, bids, signing, relays."""

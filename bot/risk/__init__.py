@@ -1,0 +1,1 @@
+"""Limits that stand between an opportunity and money."""

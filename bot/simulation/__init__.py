@@ -1,0 +1,1 @@
+"""Proofs before money: revm in process, anvil, cassettes."""

@@ -1,0 +1,1 @@
+"""One file a strategy: pure functions of an event and the market. No I/O."""
