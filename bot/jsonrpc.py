@@ -104,9 +104,7 @@ class JsonRpc:
                 if answer is None:
                     raise RpcUnreachable(f"{_host(self.url)}: an answer of the batch is missing")
                 failed = answer.error
-                results.append(
-                    RpcError(method, failed.code, failed.message, failed.data) if failed else answer.result
-                )
+                results.append(RpcError(method, failed.code, failed.message, failed.data) if failed else answer.result)
         return results
 
 

@@ -70,11 +70,12 @@ StateDiff = dict[str, AccountDiff]
 
 @dataclass(frozen=True, slots=True)
 class NewHead:
-    """A block became the head. ``logs`` are all its logs in order; ``diff`` the change of state it made."""
+    """A block became the head. ``logs`` are all its logs in order; ``diff`` the change of state it made, or ``None``
+    where the node gives none (no debug methods)."""
 
     header: Header
     logs: tuple[Log, ...]
-    diff: StateDiff
+    diff: StateDiff | None
     transactions: tuple[str, ...]
     seen_ns: int
 

@@ -1,0 +1,31 @@
+"""Time is passed in, so that a recorded run can be run again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Nanoseconds since 1970, never going back, and a way to wait. ``source`` names it in the ledger."""
+
+    source: str
+
+    def now_ns(self) -> int: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """Wall time at start plus the monotonic clock since: steps of the wall clock do not disturb latencies."""
+
+    source = "wall+monotonic"
+
+    def __init__(self) -> None:
+        self._offset = time.time_ns() - time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns() + self._offset
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,38 @@
+"""The four roles of the engine. A new source, strategy or venue is one class with one of these shapes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from bot.engine.types import Event, Opportunity
+
+
+class Collector(Protocol):
+    """A stream of events. It may end or raise at any time: the engine starts it again with backoff."""
+
+    name: str
+
+    def events(self) -> AsyncIterator[Event]: ...
+
+
+class Adapter(Protocol):
+    """Sees every event before the strategies: keeps state in step, turns an event into another, or swallows it."""
+
+    async def adapt(self, event: Event) -> Event | None: ...
+
+
+class Strategy(Protocol):
+    """A pure function of the event and the state that the adapters keep. No I/O, no clock."""
+
+    name: str
+
+    def process(self, event: Event) -> Sequence[Opportunity]: ...
+
+
+class Executor(Protocol):
+    """Decides on opportunities and acts on them. ``execute`` returns when all are decided, which may be before the
+    last relay has answered; ``drain`` waits for the answers."""
+
+    async def execute(self, opportunities: Sequence[Opportunity]) -> None: ...
+    async def drain(self) -> None: ...
