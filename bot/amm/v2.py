@@ -1,0 +1,84 @@
+"""Uniswap v2 pairs and their forks: constant product with a fee on the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+from typing import ClassVar
+
+from bot import abi
+from bot.amm.pool import NoLiquidity, Segment
+from bot.engine.types import Log
+
+SYNC = abi.topic("Sync(uint112,uint112)")
+_MAX_RESERVE = (1 << 112) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class V2Pool:
+    """A pair. ``fee_num / fee_den`` is the share of the input that trades (997 / 1000 is a fee of 0.3 %)."""
+
+    address: str
+    token0: str
+    token1: str
+    reserve0: int
+    reserve1: int
+    fee_num: int = 997
+    fee_den: int = 1000
+
+    kind: ClassVar[str] = "v2"
+
+    def quote_in(self, zero_for_one: bool, amount_in: int) -> int:
+        """UniswapV2Library.getAmountOut; nothing in gives nothing out. Raises NoLiquidity."""
+        if zero_for_one:
+            reserve_in, reserve_out = self.reserve0, self.reserve1
+        else:
+            reserve_in, reserve_out = self.reserve1, self.reserve0
+        if amount_in <= 0:
+            return 0
+        if not reserve_in or not reserve_out:
+            raise NoLiquidity(f"{self.address} is empty")
+        if reserve_in + amount_in > _MAX_RESERVE:  # UniswapV2Pair._update: OVERFLOW
+            raise NoLiquidity(f"{self.address} cannot hold {amount_in} more")
+        with_fee = amount_in * self.fee_num
+        return with_fee * reserve_out // (reserve_in * self.fee_den + with_fee)
+
+    def quote_out(self, zero_for_one: bool, amount_out: int) -> int:
+        """The least input that UniswapV2Pair.swap's K check accepts. Raises NoLiquidity.
+
+        UniswapV2Library.getAmountIn asks for one wei more where the division has no remainder.
+        """
+        if zero_for_one:
+            reserve_in, reserve_out = self.reserve0, self.reserve1
+        else:
+            reserve_in, reserve_out = self.reserve1, self.reserve0
+        if amount_out <= 0:
+            return 0
+        if amount_out >= reserve_out or not reserve_in:
+            raise NoLiquidity(f"{self.address} does not hold {amount_out}")
+        amount_in = -(-reserve_in * amount_out * self.fee_den // ((reserve_out - amount_out) * self.fee_num))
+        if reserve_in + amount_in > _MAX_RESERVE:
+            raise NoLiquidity(f"{self.address} cannot hold {amount_in} more")
+        return amount_in
+
+    def apply(self, log: Log) -> V2Pool:
+        """Every change of reserves emits Sync."""
+        if log.topics[0] != SYNC:
+            return self
+        return V2Pool(
+            self.address,
+            self.token0,
+            self.token1,
+            abi.uint(log.data),
+            abi.uint(log.data, 1),
+            self.fee_num,
+            self.fee_den,
+        )
+
+    def segments(self, zero_for_one: bool) -> Iterator[Segment]:
+        """One stretch without end. Raises NoLiquidity."""
+        if not self.reserve0 or not self.reserve1:
+            raise NoLiquidity(f"{self.address} is empty")
+        x, y = (self.reserve0, self.reserve1) if zero_for_one else (self.reserve1, self.reserve0)
+        yield Segment(float(x), float(y), self.fee_num / self.fee_den, inf)
