@@ -1,0 +1,44 @@
+# Every target first sets up what is missing; needs Python 3.11 or 3.12, Node.js 18 or later, and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/.build/bin:$(CURDIR)/$(BIN):$(PATH)
+export SOLCX_BINARY_PATH := $(CURDIR)/.build/solc
+
+.PHONY: help setup demo test lint verify lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## install and build what is missing (a few minutes the first time, then under a second)
+	@$(PYTHON) scripts/setup.py
+
+demo: setup ## the bot on a local chain of real protocols; more: make demo ARGS="--blocks 20 --seed 7"
+	@mev demo $(ARGS)
+
+test: setup ## the whole suite: contracts by forge, Python by pytest, deployment by ape
+	@forge test
+	@pytest
+	@cd tests/contracts && ape test --network ethereum:local:foundry
+
+lint: setup ## ruff, mypy --strict, forge fmt, slither
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@forge fmt --check
+	@slither .
+
+verify: setup ## the long proofs; writes docs/verification.md
+	@python scripts/verify.py
+
+lock: ## resolve again and write requirements/*.txt and package-lock.json; needs uv
+	@command -v uv >/dev/null || { echo "make lock needs uv on PATH" >&2; exit 1; }
+	uv pip compile $(UV_LOCK) -o requirements/dev.txt requirements/dev.in
+	uv pip compile $(UV_LOCK) -o requirements/runtime.txt -c requirements/dev.txt requirements/runtime.in
+	npm install --package-lock-only --ignore-scripts
+
+# No host in a lock: everyone installs from where they usually do. `make lock UPGRADE=--upgrade` takes newer versions.
+UV_LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
+
+clean: ## remove what setup built; the ledger in .mev stays
+	rm -rf .venv node_modules out cache .build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,288 @@
+"""`make setup`: Python packages, npm packages, compiler, Foundry, compiled contracts. Does only what is missing.
+
+Standard library only; starts on any Python 3.7 or later, to say plainly what is missing, and goes on with a fitting
+one. Each step is skipped when what it depends on has not changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / ".build"
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+NODE_MODULES = ROOT / "node_modules"
+STAMP = ".mevkit-setup"
+
+PYTHONS = ((3, 11), (3, 12))
+"""Those for which every locked package has a wheel."""
+NODE_LEAST = 18
+
+OFFLINE = re.compile(
+    r"name resolution|Name or service not known|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|"
+    r"Failed to establish a new connection|[Cc]onnection refused|dns error|Network is unreachable",
+)
+
+
+class CannotSetUp(Exception):
+    """What is wrong and how to mend it, for a person to read."""
+
+
+def main() -> int:
+    try:
+        continue_with_fitting_python()
+        BUILD.mkdir(exist_ok=True)
+        with one_at_a_time():
+            install_python_packages()
+            install_npm_packages()
+            link_compilers()
+            link_foundry()
+            compile_contracts()
+    except CannotSetUp as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("setup: interrupted; run it again to go on", file=sys.stderr)
+        return 1
+    return 0
+
+
+# --- Python -----------------------------------------------------------------------------------------------------------
+
+
+def continue_with_fitting_python() -> None:
+    """Returns when this interpreter fits; else starts over with one that does."""
+    if sys.version_info[:2] in PYTHONS:
+        return
+    script = str(Path(__file__).resolve())
+    for major, minor in PYTHONS:
+        found = shutil.which(f"python{major}.{minor}")
+        # A version manager's stand-in may be on PATH and not run.
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+            os.execv(found, [found, script])
+    uv = shutil.which("uv")
+    if uv:
+        os.execv(uv, [uv, "run", "--no-project", "--python", "3.11", script])
+    raise CannotSetUp(
+        f"Python {sys.version_info[0]}.{sys.version_info[1]} is not among those that every package here has been "
+        "built for. Install Python 3.11 or 3.12 (or uv, which brings one), then run make setup again."
+    )
+
+
+def install_python_packages() -> None:
+    """The virtual environment with exactly the locked packages, and the command mev in it."""
+    lock = ROOT / "requirements" / "dev.txt"
+    version = ".".join(map(str, sys.version_info[:2]))
+    wanted = digest([lock, ROOT / "pyproject.toml"], version)
+    stamp = VENV / STAMP
+    if read(stamp) == wanted and PYTHON.exists():
+        return
+    uv = shutil.which("uv")
+    with step("Python packages (about a minute)"):
+        if not has_python(version):
+            make_environment(uv)
+        if uv:
+            pip = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
+        else:
+            pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(lock)])
+        run([*pip, "--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat", "-e", "."])
+        stamp.write_text(wanted)
+
+
+def has_python(version: str) -> bool:
+    """Whether .venv works and is of this version."""
+    if not PYTHON.exists():
+        return False
+    ask = [str(PYTHON), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    answer = subprocess.run(ask, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() == version
+
+
+def make_environment(uv: str | None) -> None:
+    shutil.rmtree(VENV, ignore_errors=True)
+    if uv:
+        run([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
+        return
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError:
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise CannotSetUp(
+            f"this Python has no venv module. On Debian and Ubuntu: apt install python{version}-venv; "
+            "elsewhere install uv. Then run make setup again."
+        ) from None
+    run([sys.executable, "-m", "venv", str(VENV)])
+
+
+# --- npm --------------------------------------------------------------------------------------------------------------
+
+
+def install_npm_packages() -> None:
+    """Foundry, the Solidity compiler and the protocols' code, as package-lock.json says."""
+    if npm_is_current():
+        return
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        raise CannotSetUp(f"Node.js {NODE_LEAST} or later with npm is needed and is not on PATH: install it")
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.match(r"v(\d+)", answer)
+    if not version or int(version.group(1)) < NODE_LEAST:
+        raise CannotSetUp(f"Node.js is {answer.strip() or 'not answering'}: install {NODE_LEAST} or later")
+    with step("npm packages"):
+        run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
+
+
+def npm_is_current() -> bool:
+    """Whether npm's own record of what it installed agrees with the lock."""
+    try:
+        locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+        installed = json.loads((NODE_MODULES / ".package-lock.json").read_text())["packages"]
+    except (OSError, ValueError, KeyError):
+        return False
+    for path, package in locked.items():
+        here = installed.get(path)
+        if path and here is None and not package.get("optional"):
+            return False
+        if here is not None and here.get("version") != package.get("version"):
+            return False
+    return True
+
+
+# --- tools ------------------------------------------------------------------------------------------------------------
+
+
+def link_compilers() -> None:
+    """`.build/solc/solc-vX` for each version in package.json: a native compiler on PATH if it is X, else the shim."""
+    folder = BUILD / "solc"
+    folder.mkdir(exist_ok=True)
+    packages = json.loads((ROOT / "package.json").read_text())["dependencies"]
+    native = shutil.which("solc")
+    native_version = ""
+    if native:
+        answer = subprocess.run([native, "--version"], capture_output=True, text=True, check=False).stdout
+        match = re.search(r"Version: (\d+\.\d+\.\d+)\+", answer)
+        native_version = match.group(1) if match else ""
+    for name, requirement in packages.items():
+        if name == "solc" or name.startswith("solc-"):
+            version = requirement.rpartition("@")[2]
+            fits = native is not None and native_version == version
+            link(folder / f"solc-v{version}", Path(native) if fits and native else ROOT / "scripts" / "solc-shim")
+
+
+def link_foundry() -> None:
+    """`.build/bin/{anvil,forge,cast}`: from PATH when the version fits, else the packaged ones."""
+    sys.path.insert(0, str(ROOT))
+    from bot.errors import UserError
+    from bot.paths import foundry
+
+    folder = BUILD / "bin"
+    folder.mkdir(exist_ok=True)
+    # Without our own links: they must follow what they were chosen from.
+    os.environ["PATH"] = os.pathsep.join(
+        part for part in os.environ.get("PATH", "").split(os.pathsep) if Path(part).resolve() != folder
+    )
+    for tool in ("anvil", "forge", "cast"):
+        try:
+            link(folder / tool, foundry(tool))
+        except UserError:
+            raise CannotSetUp(
+                f"npm brought no {tool} for this system and none of a fitting version is on PATH: install Foundry 1.7"
+            ) from None
+
+
+def link(path: Path, target: Path) -> None:
+    """A symbolic link, made anew only when it points elsewhere."""
+    aim = os.path.relpath(target, path.parent) if target.is_relative_to(ROOT) else str(target)
+    if path.is_symlink() and os.readlink(path) == aim:
+        return
+    path.unlink(missing_ok=True)
+    path.symlink_to(aim)
+
+
+# --- contracts --------------------------------------------------------------------------------------------------------
+
+
+def compile_contracts() -> None:
+    """forge's artifacts in out/, when a source, a setting or a package changed."""
+    sources = sorted(path for folder in ("contracts",) for path in (ROOT / folder).rglob("*.sol"))
+    settings = [path for path in (ROOT / "foundry.toml", ROOT / "remappings.txt") if path.exists()]
+    wanted = digest([*sources, *settings, ROOT / "package-lock.json"])
+    stamp = ROOT / "out" / STAMP
+    if read(stamp) == wanted:
+        return
+    with step("contracts"):
+        run([str(BUILD / "bin" / "forge"), "build", "--quiet", "contracts"])
+        stamp.write_text(wanted)
+
+
+# --- small things -----------------------------------------------------------------------------------------------------
+
+
+def digest(files: list[Path], *more: str) -> str:
+    """Of names and contents."""
+    whole = hashlib.sha256("\n".join(more).encode())
+    for path in files:
+        whole.update(f"{path.relative_to(ROOT)}\n".encode())
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def run(command: list[str]) -> None:
+    """Raises CannotSetUp with the end of what a failing command said."""
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode == 0:
+        return
+    tail = "\n".join(done.stdout.strip().splitlines()[-15:])
+    mend = ""
+    if OFFLINE.search(done.stdout):
+        mend = "\nNo network, it seems. Run make setup again when there is one; what is done stays done."
+    raise CannotSetUp(f"`{' '.join(command)}` failed with status {done.returncode}:\n{tail}{mend}")
+
+
+@contextlib.contextmanager
+def step(what: str) -> Iterator[None]:
+    """Says what is under way, and what it took."""
+    print(f"setup: {what} …", flush=True)
+    start = time.monotonic()
+    yield
+    print(f"setup: {what.split(' (')[0]}: done in {time.monotonic() - start:.1f} s", flush=True)
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two `make` at once in one checkout wait for each other."""
+    import fcntl
+
+    with (BUILD / "setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("setup: another one is under way; waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())
