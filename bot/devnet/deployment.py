@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
-import msgspec
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -48,8 +46,8 @@ class DevPool:
 class Deployment:
     """All addresses of the devnet, lower-case 0x strings. ``head_*`` is the block that the state ends in.
 
-    ``v2_routers[i]`` trades on ``v2_factories[i]``. Each trader has ETH and every token, and has approved every
-    router for every token.
+    ``v2_routers[i]`` trades on ``v2_factories[i]``. Each trader has ETH and every token, and has approved
+    every router for every token.
     """
 
     chain_id: int
@@ -77,15 +75,6 @@ class Deployment:
                 return token
         raise KeyError(symbol)
 
-    def save(self, path: Path) -> None:
-        """Writes the deployment as JSON."""
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
-
-    @staticmethod
-    def load(path: Path) -> Deployment:
-        """Reads what ``save`` wrote. Raises OSError, msgspec.MsgspecError."""
-        return msgspec.json.decode(path.read_bytes(), type=Deployment)
-
 
 @lru_cache(maxsize=256)
 def _derive(path: str) -> LocalAccount:
@@ -95,8 +84,8 @@ def _derive(path: str) -> LocalAccount:
 
 
 def account(index: int) -> LocalAccount:
-    """Anvil's account ``index``: 0 the bot's owner, 1-4 operators, 5 the builder's fee recipient, 6 the relay's
-    signer, 7 the deployer and whale, 8-9 spare."""
+    """Anvil's account ``index``: 0 the bot's owner, 1-4 operators, 5 the builder's fee recipient,
+    6 the relay's signer, 7 the deployer and whale, 8-9 spare."""
     return _derive(f"m/44'/60'/0'/0/{index}")
 
 

@@ -1,0 +1,1 @@
+"""The protocols that stand on the devnet, one file each."""

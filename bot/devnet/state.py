@@ -1,0 +1,175 @@
+"""The devnet's state: built once from the packages' code, then loaded from a cache that is keyed by content.
+
+``<data dir>/cache/devnet-<key>/`` holds anvil's state file, the deployment, and a seal over both.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from bot.devnet import pools, tokens
+from bot.devnet.artifacts import Artifact, Source
+from bot.devnet.deployment import CHAIN_ID, HARDFORK, Deployment, account, trader
+from bot.devnet.place import Site
+from bot.devnet.protocols import uniswap_v2, uniswap_v3
+from bot.devnet.tokens import TOKENS, WETH
+from bot.simulation.anvil import Anvil
+
+GENESIS_TIMESTAMP = 1_735_689_600  # 2025-01-01: fixed, so that every build is the same
+GAS_LIMIT = 30_000_000
+BASE_FEE = 10**9
+BUILD_GAS_LIMIT = 1_000_000_000
+ETHER = 10**18
+
+DEPLOYER = account(7).address.lower()
+DEPLOYER_ETHER = 10**8
+TRADERS = 12
+TRADER_ETHER = 10_000
+TRADER_USD = 20_000_000
+"""Dollars of every token for each trader."""
+WHALE_USD = 200_000_000
+"""Dollars of every token for the deployer, over what it puts into the protocols."""
+
+ARTIFACTS: tuple[Artifact, ...] = (tokens.WETH_ARTIFACT, *uniswap_v2.ARTIFACTS, *uniswap_v3.ARTIFACTS)
+SOURCES: tuple[Source, ...] = (tokens.SOURCE,)
+MODULES = ("artifacts.py", "deployment.py", "place.py", "pools.py", "state.py", "tokens.py", "protocols/*.py")
+
+_STATE, _DEPLOYMENT, _SEAL = "state.json", "deployment.json", "seal"
+
+
+async def ensure_state(data_dir: Path) -> tuple[Path, Deployment]:
+    """The state file for ``Anvil(load_state=…)`` and what stands in it.
+
+    Safe beside other processes that do the same; a damaged cache is built anew. Raises UserError when packages are
+    missing, AnvilFailed, and PlacingFailed when the build itself is wrong.
+    """
+    home = data_dir / "cache" / f"devnet-{state_key()}"
+    deployment = _load(home)
+    if deployment is None:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix="devnet-part-", dir=home.parent))
+        try:
+            await _build(scratch)
+            _put(scratch, home)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        deployment = _load(home)
+        if deployment is None:
+            raise OSError(f"{home} cannot be read back")
+    return home / _STATE, deployment
+
+
+def state_key() -> str:
+    """Hash over everything that the state is made from: the packages' code, the sources, these modules."""
+    here = Path(__file__).parent
+    files = [artifact.file for artifact in ARTIFACTS]
+    files += [path for source in SOURCES for path in source.paths()]
+    files += sorted(path for pattern in MODULES for path in here.glob(pattern))
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        except OSError:
+            digest.update(b"missing")  # the build says which, and how to mend it
+    return digest.hexdigest()[:16]
+
+
+async def _build(folder: Path) -> None:
+    args = ["--timestamp", str(GENESIS_TIMESTAMP), "--gas-limit", str(BUILD_GAS_LIMIT), "--order", "fifo"]
+    async with Anvil(chain_id=CHAIN_ID, hardfork=HARDFORK, args=args) as node:
+        await node.rpc.call("anvil_autoImpersonateAccount", True)
+        await node.rpc.call("anvil_setBalance", DEPLOYER, hex(DEPLOYER_ETHER * ETHER))
+        site = Site(node.rpc, DEPLOYER, GENESIS_TIMESTAMP)
+        deployment = await _construct(site)
+        dump = await node.rpc.call("anvil_dumpState")
+    (folder / _STATE).write_bytes(gzip.decompress(bytes.fromhex(dump[2:])))
+    (folder / _DEPLOYMENT).write_bytes(msgspec.json.format(msgspec.json.encode(deployment)))
+    (folder / _SEAL).write_text(_seal(folder))
+
+
+async def _construct(site: Site) -> Deployment:
+    await tokens.place_tokens(site)
+    await uniswap_v2.place(site, WETH)
+    await uniswap_v3.place(site, WETH)
+    await _fund_deployer(site)
+    made = await pools.add_pools(site)
+    traders = await _fund_traders(site)
+    number = await _last_block(site)
+    return Deployment(
+        chain_id=CHAIN_ID,
+        head_number=number,
+        head_timestamp=site.timestamp,
+        weth=WETH,
+        tokens=tuple(spec.token() for spec in TOKENS.values()),
+        pools=tuple(made),
+        v2_factories=(uniswap_v2.UNISWAP.factory, uniswap_v2.SUSHI.factory),
+        v2_routers=(uniswap_v2.UNISWAP.router, uniswap_v2.SUSHI.router),
+        v3_factory=uniswap_v3.FACTORY,
+        v3_router=uniswap_v3.ROUTER,
+        v4_manager="",
+        balancer_vault="",
+        aave_pool="",
+        morpho="",
+        traders=traders,
+    )
+
+
+async def _fund_deployer(site: Site) -> None:
+    needed = pools.totals()
+    for symbol, spec in TOKENS.items():
+        tokens.give(site, spec, site.deployer, needed[symbol] + spec.worth(WHALE_USD))
+        for spender in (uniswap_v2.UNISWAP.router, uniswap_v2.SUSHI.router, uniswap_v3.POSITIONS):
+            tokens.approve(site, spec.address, spender)
+    await site.settle()
+
+
+async def _fund_traders(site: Site) -> tuple[str, ...]:
+    traders = tuple(trader(index).address.lower() for index in range(TRADERS))
+    for at in traders:
+        await site.rpc.call("anvil_setBalance", at, hex(TRADER_ETHER * ETHER))
+        for spec in TOKENS.values():
+            tokens.give(site, spec, at, spec.worth(TRADER_USD))
+            for spender in (uniswap_v2.UNISWAP.router, uniswap_v2.SUSHI.router, uniswap_v3.ROUTER):
+                tokens.approve(site, spec.address, spender, sender=at)
+    await site.settle()
+    return traders
+
+
+async def _last_block(site: Site) -> int:
+    """An empty block with mainnet's manners, which the chain goes on from; its number."""
+    for method, value in (("evm_setBlockGasLimit", GAS_LIMIT), ("anvil_setNextBlockBaseFeePerGas", BASE_FEE)):
+        await site.rpc.call(method, hex(value))
+    await site.mine()
+    return int(await site.rpc.call("eth_blockNumber"), 16)
+
+
+def _load(home: Path) -> Deployment | None:
+    try:
+        if (home / _SEAL).read_text() != _seal(home):
+            return None
+        return msgspec.json.decode((home / _DEPLOYMENT).read_bytes(), type=Deployment)
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return None
+
+
+def _seal(folder: Path) -> str:
+    parts = ((folder / name).read_bytes() for name in (_STATE, _DEPLOYMENT))
+    return "".join(hashlib.sha256(part).hexdigest() for part in parts)
+
+
+def _put(scratch: Path, home: Path) -> None:
+    """Moves the finished folder into place as one step; when another process was first, its result stays."""
+    try:
+        scratch.rename(home)
+    except OSError:
+        if _load(home) is None:
+            damaged = Path(tempfile.mkdtemp(prefix="devnet-damaged-", dir=home.parent))
+            home.rename(damaged / "was")
+            shutil.rmtree(damaged, ignore_errors=True)
+            scratch.rename(home)
