@@ -1,0 +1,118 @@
+"""What the ledger tells: runs, and intents with all that is known of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.engine.types import Hop, Reason, Trade
+
+
+class RunKind(StrEnum):
+    """What a run trades on. Only ``RUN`` is a chain that outlives the process: its nonces bind the next run too."""
+
+    DEMO = "demo"
+    RUN = "run"
+    PAPER = "paper"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``ended_ns`` is None while it runs, and for ever after a crash."""
+
+    id: int
+    kind: RunKind
+    profile: str
+    seed: int | None
+    chain_id: int
+    version: str
+    started_ns: int
+    ended_ns: int | None
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One submission. ``answered_ns`` is None when no answer is known: the relay may have it or not."""
+
+    id: int
+    relay: str
+    sent_ns: int
+    answered_ns: int | None
+    bundle_hash: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last outcome recorded for an intent. Gas price in wei, ``realised_profit`` in the trade's token."""
+
+    reason: Reason
+    detail: str
+    block_number: int | None
+    gas_used: int
+    gas_price: int
+    realised_profit: int
+    ended_ns: int
+
+    @property
+    def gas_cost(self) -> int:
+        """Wei of ETH that the sender paid."""
+        return self.gas_used * self.gas_price
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An intent with its submissions and its outcome. Without ``outcome`` it is under way."""
+
+    run: int
+    kind: RunKind
+    chain_id: int
+    id: str
+    opportunity: str
+    strategy: str
+    block_number: int
+    behind: str | None
+    trade: Trade
+    sender: str
+    nonce: int
+    tx_hash: str
+    bid: int
+    gas: int
+    predicted_profit: int
+    created_ns: int
+    submissions: tuple[Sent, ...]
+    outcome: Ended | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Totals of one run. Profits are by token, in its smallest unit; ``predicted`` is of the landed ones only, so
+    that it compares with ``realised``; ``gas_cost`` is wei of ETH over all outcomes."""
+
+    run: Run
+    found: int
+    intents: int
+    submitted: int
+    landed: int
+    reverted: int
+    under_way: int
+    reasons: dict[Reason, int]
+    realised: dict[str, int]
+    predicted: dict[str, int]
+    bids: int
+    gas_cost: int
+
+
+def trade_to_text(trade: Trade) -> str:
+    """A trade as JSON; amounts as decimal text, for they outgrow other readers' numbers."""
+    hops = [[hop.pool, hop.kind, hop.token_in, hop.token_out] for hop in trade.route]
+    return json.dumps({"hops": hops, "amounts": [str(amount) for amount in trade.amounts]})
+
+
+def trade_from_text(text: str) -> Trade:
+    value = json.loads(text)
+    return Trade(tuple(Hop(*hop) for hop in value["hops"]), tuple(map(int, value["amounts"])))
