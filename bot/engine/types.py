@@ -142,13 +142,16 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Opportunity:
-    """Something that could be done in ``block_number``: a trade, alone or directly behind ``behind``."""
+    """Something that could be done in ``block_number``: a trade, alone or directly behind ``behind``.
+
+    ``gas`` is an estimate in units, to drop early what cannot pay for itself; the proof measures it."""
 
     strategy: str
     trade: Trade
     block_number: int
     behind: Transaction | None
     seen_ns: int
+    gas: int = 0
 
     @property
     def id(self) -> str:
@@ -208,6 +211,9 @@ class Reason(StrEnum):
     NOT_INCLUDED = "not_included"  # the target block came without it
     REVERTED = "reverted"  # on chain: must not happen
     STALE = "stale"  # the head moved on before it was sent
+    CONFLICT = "conflict"  # a better intent of ours holds one of its pools
+    NO_OPERATOR = "no_operator"  # every operator account has an open bundle
+    PAPER = "paper"  # proven, and not sent because there is no key
     INTERRUPTED = "interrupted"  # the process ended before the outcome was known
 
 

@@ -1,0 +1,37 @@
+"""Pending transactions as events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from bot.chain.decode import transaction
+from bot.chain.subscription import subscribe
+from bot.engine.clock import Clock
+from bot.engine.types import Event, PendingTx
+from bot.jsonrpc import JsonRpc
+
+REMEMBERED = 50_000  # hashes; a transaction announced twice is one event
+
+
+class MempoolCollector:
+    """Subscribes to full bodies; a node that announces hashes only is asked for each body."""
+
+    name = "mempool"
+
+    def __init__(self, ws_url: str, rpc: JsonRpc, clock: Clock) -> None:
+        self._ws_url, self._rpc, self._clock = ws_url, rpc, clock
+        self._seen: dict[str, None] = {}
+
+    async def events(self) -> AsyncIterator[Event]:
+        async for body in subscribe(self._ws_url, "newPendingTransactions", True):
+            seen_ns = self._clock.now_ns()
+            if isinstance(body, str):
+                body = await self._rpc.call("eth_getTransactionByHash", body)
+            if not isinstance(body, dict) or body["hash"] in self._seen:
+                continue
+            self._seen[body["hash"]] = None
+            if len(self._seen) > REMEMBERED:
+                del self._seen[next(iter(self._seen))]
+            decoded = transaction(body)
+            if decoded is not None:
+                yield PendingTx(decoded, seen_ns)

@@ -1,0 +1,253 @@
+"""From opportunities to bundles at relays: plan, prove, check, journal, sign, send, and learn the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot.engine.clock import Clock
+from bot.engine.types import Bundle, Event, Header, Intent, NewHead, Opportunity, Outcome, Reason
+from bot.execution.accounts import Operator, Operators
+from bot.execution.bid import BidPolicy
+from bot.execution.outcomes import from_receipt
+from bot.execution.program import Capital, encode, plan
+from bot.execution.prove import ProofFailed, Prover
+from bot.execution.relay import Relay
+from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
+from bot.ledger.ledger import Ledger
+from bot.risk.limits import RiskGate
+from bot.simulation.fork import HeadFork, call_of
+from bot.simulation.types import Call
+
+logger = structlog.get_logger(__name__)
+
+GAS_MARGIN_BPS = 12_000  # gas limit over the proven gas, basis points
+PROOF_GAS = 3_000_000  # gas limit while proving
+
+
+class Refused(Exception):
+    """We decided not to take an opportunity."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(slots=True)
+class Open:
+    """An intent whose outcome is not known yet, and what each relay said of it."""
+
+    intent: Intent
+    pools: frozenset[str]
+    accepted: dict[str, str] = field(default_factory=dict)  # relay → bundle hash
+    errors: dict[str, RpcError | RpcUnreachable] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Stats:
+    """What the executor did in this run. Latencies: nanoseconds from the event to a relay's answer."""
+
+    submitted: int = 0
+    refused: Counter[Reason] = field(default_factory=Counter)
+    latencies_ns: list[int] = field(default_factory=list)
+
+
+class BundleExecutor:
+    """Takes each opportunity or says why not. Everything that can spend is in the ledger before it is sent.
+
+    In paper mode (``operators`` is None) it stops after the proof. As an adapter it settles, at each head, what was
+    meant for that block; it must come before the strategies.
+    """
+
+    def __init__(
+        self,
+        *,
+        contract: str,
+        fork: HeadFork,
+        prover: Prover,
+        node: JsonRpc,
+        ledger: Ledger,
+        risk: RiskGate,
+        bids: BidPolicy,
+        relays: Sequence[Relay],
+        operators: Operators | None,
+        chain_id: int,
+        run: int,
+        clock: Clock,
+    ) -> None:
+        self._contract, self._fork, self._prover, self._node = contract, fork, prover, node
+        self._ledger, self._risk, self._bids, self._relays = ledger, risk, bids, list(relays)
+        self._operators, self._chain_id, self._run, self._clock = operators, chain_id, run, clock
+        self._open: dict[str, Open] = {}
+        self._found: list[Opportunity] = []
+        self._sending: set[asyncio.Task[None]] = set()
+        self.stats = Stats()
+
+    # --- decide ------------------------------------------------------------------------------------------------------
+
+    async def execute(self, opportunities: Sequence[Opportunity]) -> None:
+        """Decides on each, best first; returns when all are decided and journalled. Sending goes on by itself."""
+        self._found.extend(opportunities)
+        for opportunity in sorted(opportunities, key=lambda o: (-o.trade.gross_profit, o.id)):
+            try:
+                await self._take(opportunity)
+            except Refused as refusal:
+                self.stats.refused[refusal.reason] += 1
+                logger.debug("not taken", opportunity=opportunity.id, reason=refusal.reason, detail=refusal.detail)
+
+    async def _take(self, opportunity: Opportunity) -> None:
+        self._check_fresh(opportunity)
+        intent_id = hashlib.sha256(f"{self._run}:{opportunity.id}".encode()).hexdigest()[:16]
+        if self._operators is None:
+            await self._prove(opportunity, sender=self._contract)
+            raise Refused(Reason.PAPER)
+        operator = self._operators.take(intent_id)
+        if operator is None:
+            raise Refused(Reason.NO_OPERATOR)
+        nonce = self._ledger.reserve_nonce(operator.signer.address, operator.mined)
+        try:
+            intent = await self._decide(intent_id, opportunity, operator, nonce)
+            numbers = self._ledger.record_intent(intent, [relay.name for relay in self._relays])
+        except BaseException:
+            self._ledger.release_nonce(operator.signer.address, nonce)
+            self._operators.release(intent_id)
+            raise
+        self._send(intent, numbers)
+
+    def _check_fresh(self, opportunity: Opportunity) -> None:
+        if opportunity.block_number != self._fork.block.number:
+            raise Refused(Reason.STALE)
+        pools = {hop.pool for hop in opportunity.trade.route}
+        for other in self._open.values():
+            if pools & other.pools and other.intent.opportunity.trade.gross_profit >= opportunity.trade.gross_profit:
+                raise Refused(Reason.CONFLICT, f"intent {other.intent.id} holds one of its pools")
+
+    async def _decide(self, intent_id: str, opportunity: Opportunity, operator: Operator, nonce: int) -> Intent:
+        sender, base_fee = operator.signer.address, self._fork.block.base_fee
+        program, bid, gas = await self._prove(opportunity, sender=sender)
+        gas_limit = gas * GAS_MARGIN_BPS // 10_000
+        refusal = self._risk.check(
+            opportunity,
+            bid=bid,
+            gas_cost=gas * base_fee,
+            gas_price=base_fee,
+            head_timestamp=self._fork.head.timestamp,
+        )
+        if refusal:
+            raise Refused(Reason.RISK_REFUSED, refusal)
+        raw, tx_hash = operator.signer.sign_transaction(
+            chain_id=self._chain_id,
+            nonce=nonce,
+            to=self._contract,
+            data=program,
+            gas=gas_limit,
+            max_fee_per_gas=base_fee,  # exact for the target block: in a dearer one it cannot be mined
+            max_priority_fee_per_gas=0,  # the builder is paid by the program, and only out of profit
+        )
+        predicted = opportunity.trade.gross_profit - bid
+        return Intent(intent_id, opportunity, sender, nonce, program, bid, gas_limit, predicted, raw, tx_hash)
+
+    async def _prove(self, opportunity: Opportunity, sender: str) -> tuple[bytes, int, int]:
+        """Program, bid and gas of a trade that did on the fork, to the wei, what was computed."""
+        trade, base_fee = opportunity.trade, self._fork.block.base_fee
+        steps = plan(trade, Capital.NESTED)
+        bid = self._bids.bid(trade.gross_profit, opportunity.gas * base_fee)
+        if not self._bids.worth_it(trade.gross_profit, opportunity.gas * base_fee, bid):
+            raise Refused(Reason.NOT_PROFITABLE)
+        promised = trade.gross_profit - bid
+        program = encode(steps, token=trade.token, bid=bid, min_profit=promised, deadline=opportunity.block_number)
+        before = [call_of(opportunity.behind, base_fee)] if opportunity.behind else []
+        ours = Call(sender, self._contract, program, gas=PROOF_GAS, gas_price=base_fee)
+        try:
+            proof = await self._prover.prove([*before, ours], self._contract, trade.token)
+        except ProofFailed as failure:
+            raise Refused(failure.reason, failure.detail) from None
+        if proof.realised != promised:
+            raise Refused(Reason.SIMULATION_FAILED, f"realised {proof.realised} wei, predicted {promised}")
+        if not self._bids.worth_it(trade.gross_profit, proof.gas * base_fee, bid):
+            raise Refused(Reason.NOT_PROFITABLE)
+        return program, bid, proof.gas
+
+    # --- send --------------------------------------------------------------------------------------------------------
+
+    def _send(self, intent: Intent, numbers: Sequence[int]) -> None:
+        opportunity = intent.opportunity
+        before = (opportunity.behind,) if opportunity.behind else ()
+        bundle = Bundle(
+            txs=(*(tx.raw for tx in before), intent.raw),
+            hashes=(*(tx.hash for tx in before), intent.tx_hash),
+            own=len(before),
+            block_number=opportunity.block_number,
+        )
+        entry = Open(intent, frozenset(hop.pool for hop in opportunity.trade.route))
+        self._open[intent.id] = entry
+        self.stats.submitted += 1
+        for relay, number in zip(self._relays, numbers, strict=True):
+            task = asyncio.create_task(self._hand_over(entry, bundle, relay, number))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _hand_over(self, entry: Open, bundle: Bundle, relay: Relay, number: int) -> None:
+        replacement = str(uuid.UUID(bytes=hashlib.sha256(entry.intent.id.encode()).digest()[:16], version=4))
+        try:
+            bundle_hash = await relay.send_bundle(bundle, replacement)
+        except (RpcError, RpcUnreachable) as error:
+            entry.errors[relay.name] = error
+            self._ledger.record_answer(number, error=str(error))
+            return
+        self.stats.latencies_ns.append(self._clock.now_ns() - entry.intent.opportunity.seen_ns)
+        entry.accepted[relay.name] = bundle_hash
+        self._ledger.record_answer(number, bundle_hash=bundle_hash)
+
+    async def drain(self) -> None:
+        """Waits until every relay has answered. What a hand-over raised (a ledger that cannot be written, a bug) is
+        raised here."""
+        while self._sending:
+            await asyncio.gather(*self._sending)
+
+    # --- learn -------------------------------------------------------------------------------------------------------
+
+    async def adapt(self, event: Event) -> Event | None:
+        """Settles intents whose block has come."""
+        if isinstance(event, NewHead):
+            self._ledger.record_opportunities(self._found)
+            self._found.clear()
+            await self.drain()
+            for entry in [e for e in self._open.values() if e.intent.opportunity.block_number <= event.header.number]:
+                await self._settle(entry, event.header)
+        return event
+
+    async def _settle(self, entry: Open, head: Header) -> None:
+        intent = entry.intent
+        receipt = await self._node.call("eth_getTransactionReceipt", intent.tx_hash)
+        if receipt is not None:
+            outcome = from_receipt(intent, receipt, self._contract)
+        else:
+            outcome = Outcome(intent.id, *await self._why_not(entry), block_number=head.number)
+        self._ledger.record_outcome(outcome)
+        del self._open[intent.id]
+        assert self._operators is not None
+        self._operators.release(intent.id, mined=receipt is not None)
+        log = logger.error if outcome.reason is Reason.REVERTED else logger.info
+        log("outcome", intent=intent.id, reason=outcome.reason, detail=outcome.detail, block=head.number)
+
+    async def _why_not(self, entry: Open) -> tuple[Reason, str]:
+        if not entry.accepted:
+            refused = [error for error in entry.errors.values() if isinstance(error, RpcError)]
+            detail = "; ".join(f"{name}: {error}" for name, error in entry.errors.items())
+            return (Reason.RELAY_REFUSED if refused else Reason.RELAY_UNREACHABLE), detail
+        for relay in self._relays:
+            if relay.name in entry.accepted:
+                try:
+                    said = await relay.bundle_status(entry.accepted[relay.name])
+                except RpcUnreachable:
+                    continue
+                if said:
+                    return Reason.NOT_INCLUDED, f"{relay.name}: {said}"
+        return Reason.NOT_INCLUDED, ""

@@ -1,0 +1,59 @@
+"""The proof before money: a trade is run, behind what it follows, on two EVMs that must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.engine.types import Reason, StateDiff
+from bot.execution.profit import gained
+from bot.jsonrpc import JsonRpc
+from bot.simulation.fork import HeadFork
+from bot.simulation.node import simulate
+from bot.simulation.types import Call, CallResult
+
+
+class ProofFailed(Exception):
+    """The trade does not do on a fork what was promised. ``reason`` is the outcome's reason code."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What our transaction did on the fork. ``gas`` is units, ``realised`` wei of the trade's token."""
+
+    gas: int
+    realised: int
+
+
+class Prover:
+    """``overrides`` is state that both EVMs assume on top of the head's (an executor that is not deployed yet)."""
+
+    def __init__(self, fork: HeadFork, node: JsonRpc | None, overrides: StateDiff | None = None) -> None:
+        self._fork, self._node, self._overrides = fork, node, overrides or {}
+        self.proved = 0
+
+    async def prove(self, calls: Sequence[Call], executor: str, token: str) -> Proof:
+        """Runs ``calls``, the last of which is ours, in the next block on the head's state.
+
+        revm in process is the first opinion, the node's eth_simulateV1 the second. Raises ProofFailed."""
+        self.proved += 1
+        first = _own(self._fork.run(calls), executor, token)
+        if self._node is None:
+            return first
+        second = _own(await simulate(self._node, calls, self._fork.block, self._overrides), executor, token)
+        if first.realised != second.realised:
+            raise ProofFailed(Reason.OPINIONS_DIFFER, f"revm {first.realised} wei, node {second.realised} wei")
+        return second
+
+
+def _own(results: Sequence[CallResult], executor: str, token: str) -> Proof:
+    for place, result in enumerate(results):
+        if not result.success:
+            which = "our transaction" if place == len(results) - 1 else "the transaction before ours"
+            raise ProofFailed(Reason.SIMULATION_FAILED, f"{which} reverts: {result.error}")
+    own = results[-1]
+    return Proof(own.gas_used, gained(own.logs, token, executor))

@@ -1,0 +1,87 @@
+"""The state at the head, in process: what a transaction would do in the next block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from bot.engine.fees import next_base_fee
+from bot.engine.types import Event, Header, NewHead, PendingEffect, PendingTx, StateDiff, Transaction
+from bot.simulation.revm import ForkEvm
+from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState
+
+logger = structlog.get_logger(__name__)
+
+
+def call_of(tx: Transaction, base_fee: int) -> Call:
+    """A signed transaction as a call to simulate, at the gas price it would pay."""
+    price = min(tx.max_fee_per_gas, base_fee + tx.max_priority_fee_per_gas)
+    return Call(tx.sender, tx.to, tx.data, tx.value, tx.gas, price, tx.access_list)
+
+
+class HeadFork:
+    """Follows the head by state diffs, or forks anew where there are none and after a reorg.
+
+    ``block`` is the next block as far as it can be known: time and base fee exact, builder and randomness the head's.
+    ``overrides`` is state assumed on top of every head.
+    """
+
+    def __init__(self, url: str, head: Header, *, chain_id: int, block_time: int, overrides: StateDiff | None = None):
+        self._url, self._chain_id, self._block_time = url, chain_id, block_time
+        self._overrides = overrides or {}
+        self.unpreviewed = 0
+        self._fork_at(head)
+
+    def run(self, calls: Sequence[Call]) -> list[CallResult]:
+        """Runs calls in the next block and rolls back. Access lists are left out: they change gas only, and a second
+        call's gas is a lower bound here anyway. Raises UnrecordedState."""
+        return self._evm.run([replace(call, access_list=()) for call in calls], self.block)
+
+    async def adapt(self, event: Event) -> Event | None:
+        """Keeps in step with heads; turns a pending transaction into its effect, or swallows it where it has none."""
+        if isinstance(event, NewHead):
+            self._follow(event)
+        elif isinstance(event, PendingTx):
+            return self._preview(event)
+        return event
+
+    def _follow(self, event: NewHead) -> None:
+        if event.diff is None or event.header.parent_hash != self.head.hash:
+            self._fork_at(event.header)
+            return
+        self._evm.apply(event.diff)
+        self._evm.apply(self._overrides)
+        self._at(event.header)
+
+    def _fork_at(self, head: Header) -> None:
+        self._evm = ForkEvm(self._url, head.number, chain_id=self._chain_id, gas_limit=head.gas_limit)
+        self._evm.apply(self._overrides)
+        self._at(head)
+
+    def _at(self, head: Header) -> None:
+        self.head = head
+        self.block = BlockContext(
+            number=head.number + 1,
+            timestamp=head.timestamp + self._block_time,
+            base_fee=next_base_fee(head),
+            coinbase=head.coinbase,
+            gas_limit=head.gas_limit,
+        )
+
+    def _preview(self, event: PendingTx) -> PendingEffect | None:
+        tx = event.tx
+        if not tx.data or tx.max_fee_per_gas < self.block.base_fee:
+            return None  # moves ether only, or cannot be in the next block
+        try:
+            if self._evm.nonce(tx.sender) != tx.nonce:
+                return None  # waits for another one of its sender
+            (result,) = self.run([call_of(tx, self.block.base_fee)])
+        except UnrecordedState as error:
+            self.unpreviewed += 1
+            logger.warning("pending transaction not simulated", hash=tx.hash, error=str(error))
+            return None
+        if not result.success:
+            return None
+        return PendingEffect(tx, result.logs, result.gas_used, event.seen_ns)
