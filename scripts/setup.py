@@ -43,6 +43,7 @@ def main() -> int:
     try:
         continue_with_fitting_python()
         BUILD.mkdir(exist_ok=True)
+        forget_own_links()
         with one_at_a_time():
             install_python_packages()
             install_npm_packages()
@@ -96,7 +97,7 @@ def install_python_packages() -> None:
             pip = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
         else:
             pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(lock)])
+        run([*pip, "--require-hashes", "-r", str(lock)])
         run([*pip, "--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat", "-e", "."])
         stamp.write_text(wanted)
 
@@ -142,7 +143,8 @@ def install_npm_packages() -> None:
     if not version or int(version.group(1)) < NODE_LEAST:
         raise CannotSetUp(f"Node.js is {answer.strip() or 'not answering'}: install {NODE_LEAST} or later")
     with step("npm packages"):
-        run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
+        # Not `npm ci`: it refuses a lock that lacks other systems' binaries, which some registries do not carry.
+        run([npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
 
 
 def npm_is_current() -> bool:
@@ -162,6 +164,14 @@ def npm_is_current() -> bool:
 
 
 # --- tools ------------------------------------------------------------------------------------------------------------
+
+
+def forget_own_links() -> None:
+    """Takes .build/bin and .venv/bin off PATH: links must follow what they were chosen from, and the `solc` that
+    slither brings is a downloader, not a compiler."""
+    own = {BUILD / "bin", VENV / "bin"}
+    parts = os.environ.get("PATH", "").split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(part for part in parts if Path(part).resolve() not in own)
 
 
 def link_compilers() -> None:
@@ -190,10 +200,6 @@ def link_foundry() -> None:
 
     folder = BUILD / "bin"
     folder.mkdir(exist_ok=True)
-    # Without our own links: they must follow what they were chosen from.
-    os.environ["PATH"] = os.pathsep.join(
-        part for part in os.environ.get("PATH", "").split(os.pathsep) if Path(part).resolve() != folder
-    )
     for tool in ("anvil", "forge", "cast"):
         try:
             link(folder / tool, foundry(tool))
@@ -248,13 +254,14 @@ def read(path: Path) -> str | None:
 
 
 def run(command: list[str]) -> None:
-    """Raises CannotSetUp with the end of what a failing command said."""
+    """Raises CannotSetUp with what a failing command said, the middle left out."""
     done = subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode == 0:
         return
-    tail = "\n".join(done.stdout.strip().splitlines()[-15:])
+    said = done.stdout.strip().splitlines()
+    tail = "\n".join(said if len(said) < 30 else [*said[:10], "…", *said[-15:]])
     mend = ""
     if OFFLINE.search(done.stdout):
         mend = "\nNo network, it seems. Run make setup again when there is one; what is done stays done."
