@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @notice What the executor calls on a Uniswap v3 pool and its forks.
+interface IUniswapV3Pool {
+    /// @notice Sends the output to `recipient`, calls the sender back, and checks that it was paid.
+    function swap(
+        address recipient,
+        bool zeroForOne,
+        int256 amountSpecified,
+        uint160 sqrtPriceLimitX96,
+        bytes calldata data
+    ) external returns (int256 amount0, int256 amount1);
+}

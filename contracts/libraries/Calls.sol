@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IExecutor} from "../interfaces/IExecutor.sol";
+
+/// @title Calls whose failure stops the trade
+library Calls {
+    /// @notice Calls `target` with the `size` bytes at `data` in memory; what it returns is ignored.
+    function invoke(address target, uint256 data, uint256 size) internal {
+        bool success;
+        assembly ("memory-safe") {
+            success := call(gas(), target, 0, data, size, 0, 0)
+        }
+        if (!success) fail(target);
+    }
+
+    /// @notice Sends `amount` wei of ETH to `target`.
+    function sendEth(address target, uint256 amount) internal {
+        bool success;
+        assembly ("memory-safe") {
+            success := call(gas(), target, amount, 0, 0, 0, 0)
+        }
+        if (!success) fail(target);
+    }
+
+    /// @notice Reverts with the target and the reason of the call that just failed.
+    function fail(address target) internal pure {
+        bytes memory reason;
+        assembly ("memory-safe") {
+            reason := mload(0x40)
+            mstore(reason, returndatasize())
+            returndatacopy(add(reason, 0x20), 0, returndatasize())
+            mstore(0x40, and(add(add(reason, returndatasize()), 0x3f), not(0x1f)))
+        }
+        revert IExecutor.CallFailed(target, reason);
+    }
+}
