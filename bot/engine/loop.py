@@ -99,7 +99,7 @@ class Engine:
             if isinstance(event, NewHead):
                 raise EngineFailed(f"block {event.header.number}: {type(error).__name__}: {error}") from error
             self.counts.failed += 1
-            log.exception("event failed", event=type(event).__name__, hash=key)
+            log.exception("event failed", kind=type(event).__name__, hash=key)
         async with self._changed:
             self._handled[key] = None
             if len(self._handled) > REMEMBERED:

@@ -1,0 +1,142 @@
+"""The loop: order, restarts, pressure, and what a failure stops."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from bot.engine.loop import Engine, EngineFailed
+from bot.engine.types import Event, Header, Hop, NewHead, Opportunity, PendingTx, Trade, Transaction
+
+TX = Transaction("0x01", "0xaa", "0xbb", 0, b"", 0, 21000, 1, 0, b"raw")
+HEADER = Header(1, "0xh1", "0xh0", 12, 7, 30_000_000, 0, "0xcc")
+TRADE = Trade((Hop("0xp", "v2", "0x01", "0x02"), Hop("0xq", "v2", "0x02", "0x01")), (10, 20, 30))
+
+
+class VirtualClock:
+    """Time passes only by sleeping."""
+
+    source = "virtual"
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.slept: list[float] = []
+
+    def now_ns(self) -> int:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += int(seconds * 1e9)
+        await asyncio.sleep(0)
+
+
+class Stream:
+    """Emits its lists one after the other, raising at the end of each; then waits for ever."""
+
+    name = "stream"
+
+    def __init__(self, *runs: list[Event]) -> None:
+        self.runs = list(runs)
+
+    async def events(self) -> AsyncIterator[Event]:
+        if not self.runs:
+            await asyncio.Event().wait()
+        for event in self.runs.pop(0):
+            yield event
+        raise ConnectionError("node went away")
+
+
+class Recorder:
+    """Adapter, strategy and executor in one: notes what passes."""
+
+    name = "recorder"
+
+    def __init__(self, *, fail_on: type[Event] | None = None) -> None:
+        self.seen: list[Event] = []
+        self.executed: list[Opportunity] = []
+        self.fail_on = fail_on
+
+    async def adapt(self, event: Event) -> Event | None:
+        if self.fail_on is not None and isinstance(event, self.fail_on):
+            raise ValueError("broken state")
+        self.seen.append(event)
+        return event
+
+    def process(self, event: Event) -> Sequence[Opportunity]:
+        return [Opportunity("recorder", TRADE, 2, None, 0)] if isinstance(event, PendingTx) else []
+
+    async def execute(self, opportunities: Sequence[Opportunity]) -> None:
+        self.executed.extend(opportunities)
+
+    async def drain(self) -> None:
+        return
+
+
+def pending(number: int) -> PendingTx:
+    return PendingTx(replace(TX, hash=f"0x{number:064x}"), 0)
+
+
+def engine_of(stream: Stream, part: Recorder, clock: VirtualClock, queue_size: int = 100) -> Engine:
+    return Engine(
+        collectors=[stream],
+        adapters=[part],
+        strategies=[part],
+        executor=part,
+        clock=clock,
+        rng=random.Random(1),
+        queue_size=queue_size,
+    )
+
+
+async def run_until_settled(engine: Engine, hashes: list[str]) -> None:
+    task = asyncio.create_task(engine.run())
+    try:
+        await engine.settled(hashes, timeout=5)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_crashed_collector_restarts_with_growing_pauses_and_loses_nothing() -> None:
+    events = [[pending(1)], [pending(2)], [], [pending(3)]]
+    part, clock = Recorder(), VirtualClock()
+    engine = engine_of(Stream(*events), part, clock)
+    await run_until_settled(engine, [pending(n).tx.hash for n in (1, 2, 3)])
+    assert [event.tx.hash for event in part.seen if isinstance(event, PendingTx)] == [
+        pending(n).tx.hash for n in (1, 2, 3)
+    ]
+    assert len(part.executed) == 3
+    health = engine.health["stream"]
+    assert health.restarts >= 3
+    assert "node went away" in health.last_error
+    assert clock.slept[1] > clock.slept[0] / 2 and clock.slept[2] > clock.slept[0]
+
+
+async def test_a_failing_event_is_counted_and_the_next_one_is_handled() -> None:
+    part = Recorder(fail_on=PendingTx)
+    engine = engine_of(Stream([pending(1), NewHead(HEADER, (), {}, (), 0)]), part, VirtualClock())
+    await run_until_settled(engine, [pending(1).tx.hash, HEADER.hash])
+    assert engine.counts.failed == 1
+    assert [type(event) for event in part.seen] == [NewHead]
+
+
+async def test_a_block_that_cannot_be_taken_in_stops_the_engine() -> None:
+    engine = engine_of(Stream([NewHead(HEADER, (), {}, (), 0)]), Recorder(fail_on=NewHead), VirtualClock())
+    with pytest.raises(ExceptionGroup) as raised:
+        await engine.run()
+    assert raised.group_contains(EngineFailed, match="block 1: ValueError: broken state")
+
+
+async def test_under_pressure_pending_transactions_are_dropped_and_heads_are_not() -> None:
+    head = NewHead(HEADER, (), {}, (), 0)
+    part = Recorder()
+    engine = engine_of(Stream([*map(pending, range(10)), head]), part, VirtualClock(), queue_size=2)
+    await run_until_settled(engine, [HEADER.hash])
+    assert head in part.seen
+    assert engine.counts.dropped > 0
+    assert engine.counts.dropped + engine.counts.events["PendingTx"] == 10
