@@ -1,0 +1,66 @@
+"""kill -9 in mid-write, again and again on one file: no intent whose record call returned is ever lost."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bot.ledger.ledger import Ledger
+from bot.ledger.reader import Reader
+
+HERE = Path(__file__).parent
+KILLS = 200 if os.environ.get("MEV_VERIFY") else 20
+
+
+def live_and_die(path: Path, life: int, lines: int, microseconds: int) -> list[str]:
+    """What a writer managed to say before it was killed, some time after it had said so many lines."""
+    environment = {**os.environ, "PYTHONPATH": f"{HERE.parent.parent}:{HERE}"}
+    command = [sys.executable, HERE / "ledger_writer.py", path, str(life)]
+    # Unbuffered: what readline has taken, communicate would not see again.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, bufsize=0) as writer:
+        assert writer.stdout
+        said = b"".join(writer.stdout.readline() for _ in range(lines))
+        assert said.count(b"\n") == lines
+        time.sleep(microseconds / 1e6)
+        writer.kill()
+        said += writer.stdout.read()
+    return said.decode().split("\n")[:-1]  # the kill may cut the last line
+
+
+def test_killed_in_mid_write(tmp_path: Path) -> None:
+    path, chance = tmp_path / "ledger.sqlite", random.Random(7)
+    intents: dict[str, int] = {}
+    answered: set[str] = set()
+    ending: set[str] = set()
+    ended: set[str] = set()
+    for life in range(KILLS):
+        for line in live_and_die(path, life, chance.randrange(60), chance.randrange(1500)):
+            what, name, *nonce = line.split()
+            if what == "intent":
+                still_open = [other for other in intents if other not in ending]
+                assert all(intents[other] != int(nonce[0]) for other in still_open), "a nonce handed out twice"
+                intents[name] = int(nonce[0])
+            else:
+                {"answer": answered, "ending": ending, "outcome": ended}[what].add(name)
+        with Reader.open(path) as reader:
+            entries = {entry.id: entry for entry in reader.entries()}
+            under_way = {entry.id for entry in reader.under_way()}
+        assert intents.keys() <= entries.keys()
+        unsaid = entries.keys() - intents.keys()
+        assert len(unsaid) <= life + 1, "at most the one in flight, each time"
+        assert all(entries[name].nonce == nonce for name, nonce in intents.items())
+        assert all(entries[name].submissions for name in entries), "an intent and its submission are one commit"
+        assert all(entries[name].submissions[0].answered_ns for name in answered)
+        assert under_way & ended == set()
+        assert under_way >= intents.keys() - ending
+        assert under_way >= unsaid
+        open_nonces = [entries[name].nonce for name in under_way]
+        assert len(open_nonces) == len(set(open_nonces))
+        # What was in flight counts as recorded from here on: the next life must not hand out its nonce again.
+        intents |= {name: entries[name].nonce for name in unsaid}
+        ending &= entries.keys() - under_way
+    assert len(intents) > KILLS
+    with Ledger.open(path) as ledger:  # quick_check: the file is sound
+        assert ledger.token == KILLS + 1
