@@ -23,6 +23,7 @@ BUILD = ROOT / ".build"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 NODE_MODULES = ROOT / "node_modules"
+PYTHON_LOCK = ROOT / "requirements" / "dev.txt"
 STAMP = ".mevkit-setup"
 
 PYTHONS = ((3, 11), (3, 12))
@@ -40,16 +41,18 @@ class CannotSetUp(Exception):
 
 
 def main() -> int:
+    forget_own_links()
+    if "--check" in sys.argv[1:]:
+        print(json.dumps(check()))
+        return 0
     try:
         continue_with_fitting_python()
         BUILD.mkdir(exist_ok=True)
-        forget_own_links()
         with one_at_a_time():
-            install_python_packages()
-            install_npm_packages()
-            link_compilers()
-            link_foundry()
-            compile_contracts()
+            for name, is_current, mend in STEPS:
+                if not is_current():
+                    with saying(name):
+                        mend()
     except CannotSetUp as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -57,6 +60,17 @@ def main() -> int:
         print("setup: interrupted; run it again to go on", file=sys.stderr)
         return 1
     return 0
+
+
+def check() -> dict[str, bool]:
+    """For `mev doctor`: which steps have nothing to do."""
+    current = {}
+    for name, is_current, _ in STEPS:
+        try:
+            current[name] = is_current()
+        except CannotSetUp:
+            current[name] = False
+    return current
 
 
 # --- Python -----------------------------------------------------------------------------------------------------------
@@ -81,25 +95,26 @@ def continue_with_fitting_python() -> None:
     )
 
 
-def install_python_packages() -> None:
+def python_is_current() -> bool:
+    return PYTHON.exists() and read(VENV / STAMP) == python_digest()
+
+
+def install_python() -> None:
     """The virtual environment with exactly the locked packages, and the command mev in it."""
-    lock = ROOT / "requirements" / "dev.txt"
-    version = ".".join(map(str, sys.version_info[:2]))
-    wanted = digest([lock, ROOT / "pyproject.toml"], version)
-    stamp = VENV / STAMP
-    if read(stamp) == wanted and PYTHON.exists():
-        return
     uv = shutil.which("uv")
-    with step("Python packages (about a minute)"):
-        if not has_python(version):
-            make_environment(uv)
-        if uv:
-            pip = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
-        else:
-            pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run([*pip, "--require-hashes", "-r", str(lock)])
-        run([*pip, "--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat", "-e", "."])
-        stamp.write_text(wanted)
+    if not has_python(".".join(map(str, sys.version_info[:2]))):
+        make_environment(uv)
+    if uv:
+        pip = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
+    else:
+        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run([*pip, "--require-hashes", "-r", str(PYTHON_LOCK)])
+    run([*pip, "--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat", "-e", "."])
+    (VENV / STAMP).write_text(python_digest())
+
+
+def python_digest() -> str:
+    return digest([PYTHON_LOCK, ROOT / "pyproject.toml"])
 
 
 def has_python(version: str) -> bool:
@@ -131,22 +146,6 @@ def make_environment(uv: str | None) -> None:
 # --- npm --------------------------------------------------------------------------------------------------------------
 
 
-def install_npm_packages() -> None:
-    """Foundry, the Solidity compiler and the protocols' code, as package-lock.json says."""
-    if npm_is_current():
-        return
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        raise CannotSetUp(f"Node.js {NODE_LEAST} or later with npm is needed and is not on PATH: install it")
-    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    version = re.match(r"v(\d+)", answer)
-    if not version or int(version.group(1)) < NODE_LEAST:
-        raise CannotSetUp(f"Node.js is {answer.strip() or 'not answering'}: install {NODE_LEAST} or later")
-    with step("npm packages"):
-        # Not `npm ci`: it refuses a lock that lacks other systems' binaries, which some registries do not carry.
-        run([npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
-
-
 def npm_is_current() -> bool:
     """Whether npm's own record of what it installed agrees with the lock."""
     try:
@@ -163,6 +162,19 @@ def npm_is_current() -> bool:
     return True
 
 
+def install_npm() -> None:
+    """Foundry, the Solidity compiler and the protocols' code, as package-lock.json says."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        raise CannotSetUp(f"Node.js {NODE_LEAST} or later with npm is needed and is not on PATH: install it")
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.match(r"v(\d+)", answer)
+    if not version or int(version.group(1)) < NODE_LEAST:
+        raise CannotSetUp(f"Node.js is {answer.strip() or 'not answering'}: install {NODE_LEAST} or later")
+    # Not `npm ci`: it refuses a lock that lacks other systems' binaries, which some registries do not carry.
+    run([npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
+
+
 # --- tools ------------------------------------------------------------------------------------------------------------
 
 
@@ -174,64 +186,74 @@ def forget_own_links() -> None:
     os.environ["PATH"] = os.pathsep.join(part for part in parts if Path(part).resolve() not in own)
 
 
-def link_compilers() -> None:
-    """`.build/solc/solc-vX` for each version in package.json: a native compiler on PATH if it is X, else the shim."""
-    folder = BUILD / "solc"
-    folder.mkdir(exist_ok=True)
+def tools_are_current() -> bool:
+    return all(path.is_symlink() and os.readlink(path) == aim for path, aim in tool_links())
+
+
+def link_tools() -> None:
+    for path, aim in tool_links():
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(aim)
+
+
+def tool_links() -> Iterator[tuple[Path, str]]:
+    """Where a tool is looked for, and which file that should be.
+
+    `.build/solc/solc-vX` for each version in package.json: a native compiler on PATH if it is X, else the shim.
+    `.build/bin/{anvil,forge,cast}`: from PATH when the version fits, else the packaged ones.
+    """
     packages = json.loads((ROOT / "package.json").read_text())["dependencies"]
-    native = shutil.which("solc")
-    native_version = ""
-    if native:
-        answer = subprocess.run([native, "--version"], capture_output=True, text=True, check=False).stdout
-        match = re.search(r"Version: (\d+\.\d+\.\d+)\+", answer)
-        native_version = match.group(1) if match else ""
+    native, native_version = native_compiler()
     for name, requirement in packages.items():
         if name == "solc" or name.startswith("solc-"):
             version = requirement.rpartition("@")[2]
-            fits = native is not None and native_version == version
-            link(folder / f"solc-v{version}", Path(native) if fits and native else ROOT / "scripts" / "solc-shim")
-
-
-def link_foundry() -> None:
-    """`.build/bin/{anvil,forge,cast}`: from PATH when the version fits, else the packaged ones."""
+            target = native if native and native_version == version else ROOT / "scripts" / "solc-shim"
+            yield relative(BUILD / "solc" / f"solc-v{version}", target)
     sys.path.insert(0, str(ROOT))
     from bot.errors import UserError
     from bot.paths import foundry
 
-    folder = BUILD / "bin"
-    folder.mkdir(exist_ok=True)
     for tool in ("anvil", "forge", "cast"):
         try:
-            link(folder / tool, foundry(tool))
+            yield relative(BUILD / "bin" / tool, foundry(tool))
         except UserError:
             raise CannotSetUp(
                 f"npm brought no {tool} for this system and none of a fitting version is on PATH: install Foundry 1.7"
             ) from None
 
 
-def link(path: Path, target: Path) -> None:
-    """A symbolic link, made anew only when it points elsewhere."""
-    aim = os.path.relpath(target, path.parent) if target.is_relative_to(ROOT) else str(target)
-    if path.is_symlink() and os.readlink(path) == aim:
-        return
-    path.unlink(missing_ok=True)
-    path.symlink_to(aim)
+def native_compiler() -> tuple[Path | None, str]:
+    """The solc on PATH and its version."""
+    found = shutil.which("solc")
+    if not found:
+        return None, ""
+    answer = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.search(r"Version: (\d+\.\d+\.\d+)\+", answer)
+    return Path(found), match.group(1) if match else ""
+
+
+def relative(path: Path, target: Path) -> tuple[Path, str]:
+    """Links inside the checkout are relative, so that it can be moved."""
+    return path, os.path.relpath(target, path.parent) if target.is_relative_to(ROOT) else str(target)
 
 
 # --- contracts --------------------------------------------------------------------------------------------------------
 
 
+def contracts_are_current() -> bool:
+    return read(ROOT / "out" / STAMP) == contracts_digest()
+
+
 def compile_contracts() -> None:
-    """forge's artifacts in out/, when a source, a setting or a package changed."""
-    sources = sorted(path for folder in ("contracts",) for path in (ROOT / folder).rglob("*.sol"))
-    settings = [path for path in (ROOT / "foundry.toml", ROOT / "remappings.txt") if path.exists()]
-    wanted = digest([*sources, *settings, ROOT / "package-lock.json"])
-    stamp = ROOT / "out" / STAMP
-    if read(stamp) == wanted:
-        return
-    with step("contracts"):
-        run([str(BUILD / "bin" / "forge"), "build", "--quiet", "contracts"])
-        stamp.write_text(wanted)
+    """forge's artifacts in out/; made anew when a source, a setting or a package changed."""
+    run([str(BUILD / "bin" / "forge"), "build", "--quiet", "contracts"])
+    (ROOT / "out" / STAMP).write_text(contracts_digest())
+
+
+def contracts_digest() -> str:
+    sources = sorted((ROOT / "contracts").rglob("*.sol"))
+    return digest([*sources, ROOT / "foundry.toml", ROOT / "package-lock.json"])
 
 
 # --- small things -----------------------------------------------------------------------------------------------------
@@ -269,12 +291,12 @@ def run(command: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def step(what: str) -> Iterator[None]:
+def saying(what: str) -> Iterator[None]:
     """Says what is under way, and what it took."""
-    print(f"setup: {what} …", flush=True)
+    print(f"setup: {what} (this can take a minute) …", flush=True)
     start = time.monotonic()
     yield
-    print(f"setup: {what.split(' (')[0]}: done in {time.monotonic() - start:.1f} s", flush=True)
+    print(f"setup: {what}: done in {time.monotonic() - start:.1f} s", flush=True)
 
 
 @contextlib.contextmanager
@@ -289,6 +311,15 @@ def one_at_a_time() -> Iterator[None]:
             print("setup: another one is under way; waiting for it", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+STEPS = (
+    ("Python packages", python_is_current, install_python),
+    ("npm packages", npm_is_current, install_npm),
+    ("compiler and Foundry", tools_are_current, link_tools),
+    ("contracts", contracts_are_current, compile_contracts),
+)
+"""What is set up, in this order: its name, whether nothing has to be done, and what does it."""
 
 
 if __name__ == "__main__":
