@@ -102,7 +102,7 @@ def python_is_current() -> bool:
 def install_python() -> None:
     """The virtual environment with exactly the locked packages, and the command mev in it."""
     uv = shutil.which("uv")
-    if not has_python(".".join(map(str, sys.version_info[:2]))):
+    if not environment_fits(needs_pip=not uv):
         make_environment(uv)
     if uv:
         pip = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
@@ -117,13 +117,13 @@ def python_digest() -> str:
     return digest([PYTHON_LOCK, ROOT / "pyproject.toml"])
 
 
-def has_python(version: str) -> bool:
-    """Whether .venv works and is of this version."""
+def environment_fits(needs_pip: bool) -> bool:
+    """Whether .venv works, is of this version, and, unless uv installs, has pip (one that uv made has none)."""
     if not PYTHON.exists():
         return False
-    ask = [str(PYTHON), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-    answer = subprocess.run(ask, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() == version
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])" + ("; import pip" if needs_pip else "")
+    answer = subprocess.run([str(PYTHON), "-c", ask], capture_output=True, text=True, check=False)
+    return answer.returncode == 0 and answer.stdout.strip() == ".".join(map(str, sys.version_info[:2]))
 
 
 def make_environment(uv: str | None) -> None:
