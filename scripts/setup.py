@@ -26,6 +26,9 @@ NODE_MODULES = ROOT / "node_modules"
 PYTHON_LOCK = ROOT / "requirements" / "dev.txt"
 STAMP = ".mevkit-setup"
 
+BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
+"""Not .venv's own, which `make` has first on PATH and which goes away when .venv is made anew."""
+
 PYTHONS = ((3, 11), (3, 12))
 """Those for which every locked package has a wheel."""
 NODE_LEAST = 18
@@ -129,7 +132,7 @@ def environment_fits(needs_pip: bool) -> bool:
 def make_environment(uv: str | None) -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     if uv:
-        run([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
+        run([uv, "venv", "--quiet", "--python", BASE_PYTHON, str(VENV)])
         return
     try:
         import ensurepip  # noqa: F401
@@ -140,7 +143,7 @@ def make_environment(uv: str | None) -> None:
             f"this Python has no venv module. On Debian and Ubuntu: apt install python{version}-venv; "
             "elsewhere install uv. Then run make setup again."
         ) from None
-    run([sys.executable, "-m", "venv", str(VENV)])
+    run([BASE_PYTHON, "-m", "venv", str(VENV)])
 
 
 # --- npm --------------------------------------------------------------------------------------------------------------
