@@ -17,7 +17,7 @@ from bot.devnet import pools, tokens
 from bot.devnet.artifacts import Artifact, Source
 from bot.devnet.deployment import CHAIN_ID, HARDFORK, Deployment, account, trader
 from bot.devnet.place import Site
-from bot.devnet.protocols import uniswap_v2, uniswap_v3
+from bot.devnet.protocols import aave, balancer, morpho, uniswap_v2, uniswap_v3, uniswap_v4
 from bot.devnet.tokens import TOKENS, WETH
 from bot.simulation.anvil import Anvil
 
@@ -33,11 +33,18 @@ TRADERS = 12
 TRADER_ETHER = 10_000
 TRADER_USD = 20_000_000
 """Dollars of every token for each trader."""
-WHALE_USD = 200_000_000
-"""Dollars of every token for the deployer, over what it puts into the protocols."""
+WHALE_USD = 500_000_000
+"""Dollars of every token for the deployer, over what it puts into pools; the lenders are filled from it."""
 
-ARTIFACTS: tuple[Artifact, ...] = (tokens.WETH_ARTIFACT, *uniswap_v2.ARTIFACTS, *uniswap_v3.ARTIFACTS)
-SOURCES: tuple[Source, ...] = (tokens.SOURCE,)
+ARTIFACTS: tuple[Artifact, ...] = (
+    tokens.WETH_ARTIFACT,
+    *uniswap_v2.ARTIFACTS,
+    *uniswap_v3.ARTIFACTS,
+    *uniswap_v4.ARTIFACTS,
+    *balancer.ARTIFACTS,
+    *aave.ARTIFACTS,
+)
+SOURCES: tuple[Source, ...] = (tokens.SOURCE, morpho.SOURCE)
 MODULES = ("artifacts.py", "deployment.py", "place.py", "pools.py", "state.py", "tokens.py", "protocols/*.py")
 
 _STATE, _DEPLOYMENT, _SEAL = "state.json", "deployment.json", "seal"
@@ -99,6 +106,8 @@ async def _construct(site: Site) -> Deployment:
     await uniswap_v3.place(site, WETH)
     await _fund_deployer(site)
     made = await pools.add_pools(site)
+    for lender in (balancer, morpho, uniswap_v4, aave):
+        await lender.place(site)
     traders = await _fund_traders(site)
     number = await _last_block(site)
     return Deployment(
@@ -112,12 +121,23 @@ async def _construct(site: Site) -> Deployment:
         v2_routers=(uniswap_v2.UNISWAP.router, uniswap_v2.SUSHI.router),
         v3_factory=uniswap_v3.FACTORY,
         v3_router=uniswap_v3.ROUTER,
-        v4_manager="",
-        balancer_vault="",
-        aave_pool="",
-        morpho="",
+        v4_manager=uniswap_v4.MANAGER,
+        balancer_vault=balancer.VAULT,
+        aave_pool=aave.POOL,
+        morpho=morpho.MORPHO,
         traders=traders,
+        lendable=_lendable(),
     )
+
+
+def _lendable() -> dict[str, tuple[str, ...]]:
+    symbols = {
+        "aave": tuple(aave.RESERVES),
+        "balancer": tuple(balancer.WEIGHTS),
+        "morpho": tuple(morpho.SUPPLY_USD),
+        "v4": tuple(dict.fromkeys(symbol for pool in uniswap_v4.POOLS for symbol in pool[:2])),
+    }
+    return {lender: tuple(TOKENS[symbol].address for symbol in held) for lender, held in symbols.items()}
 
 
 async def _fund_deployer(site: Site) -> None:
