@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+
 import pytest
 from uniswap_evm import Reverted, V3World
 
