@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import gzip
 import hashlib
 import shutil
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -51,7 +52,7 @@ _STATE, _DEPLOYMENT, _SEAL = "state.json", "deployment.json", "seal"
 
 
 async def ensure_state(data_dir: Path) -> tuple[Path, Deployment]:
-    """The state file for ``Anvil(load_state=…)`` and what stands in it.
+    """The state file, for ``devnet_node``, and what stands in it.
 
     Safe beside other processes that do the same; a damaged cache is built anew. Raises UserError when packages are
     missing, AnvilFailed, and PlacingFailed when the build itself is wrong.
@@ -60,16 +61,31 @@ async def ensure_state(data_dir: Path) -> tuple[Path, Deployment]:
     deployment = _load(home)
     if deployment is None:
         home.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix="devnet-part-", dir=home.parent))
-        try:
-            await _build(scratch)
-            _put(scratch, home)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        deployment = _load(home)
-        if deployment is None:
-            raise OSError(f"{home} cannot be read back")
+        with (home.parent / "devnet.lock").open("w") as lock:  # closing it, or our death, lets the next one in
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            deployment = _load(home) or await _renew(home)
     return home / _STATE, deployment
+
+
+async def _renew(home: Path) -> Deployment:
+    """Builds in a folder beside and renames it, so that ``home`` is whole or not there."""
+    part = home.parent / "devnet-part"
+    for old in (part, home):
+        if old.exists():
+            shutil.rmtree(old)
+    part.mkdir()
+    deployment = await _build(part)
+    part.rename(home)
+    return deployment
+
+
+def devnet_node(state: Path, deployment: Deployment) -> Anvil:
+    """An anvil, not yet started, that goes on from the state and mines on demand.
+
+    Its clock starts at the head's time; whoever mines sets each block's.
+    """
+    args = ["--timestamp", str(deployment.head_timestamp), "--order", "fifo"]
+    return Anvil(chain_id=deployment.chain_id, hardfork=HARDFORK, load_state=state, args=args)
 
 
 def state_key() -> str:
@@ -87,7 +103,7 @@ def state_key() -> str:
     return digest.hexdigest()[:16]
 
 
-async def _build(folder: Path) -> None:
+async def _build(folder: Path) -> Deployment:
     args = ["--timestamp", str(GENESIS_TIMESTAMP), "--gas-limit", str(BUILD_GAS_LIMIT), "--order", "fifo"]
     async with Anvil(chain_id=CHAIN_ID, hardfork=HARDFORK, args=args) as node:
         await node.rpc.call("anvil_autoImpersonateAccount", True)
@@ -98,6 +114,7 @@ async def _build(folder: Path) -> None:
     (folder / _STATE).write_bytes(gzip.decompress(bytes.fromhex(dump[2:])))
     (folder / _DEPLOYMENT).write_bytes(msgspec.json.format(msgspec.json.encode(deployment)))
     (folder / _SEAL).write_text(_seal(folder))
+    return deployment
 
 
 async def _construct(site: Site) -> Deployment:
@@ -181,15 +198,3 @@ def _load(home: Path) -> Deployment | None:
 def _seal(folder: Path) -> str:
     parts = ((folder / name).read_bytes() for name in (_STATE, _DEPLOYMENT))
     return "".join(hashlib.sha256(part).hexdigest() for part in parts)
-
-
-def _put(scratch: Path, home: Path) -> None:
-    """Moves the finished folder into place as one step; when another process was first, its result stays."""
-    try:
-        scratch.rename(home)
-    except OSError:
-        if _load(home) is None:
-            damaged = Path(tempfile.mkdtemp(prefix="devnet-damaged-", dir=home.parent))
-            home.rename(damaged / "was")
-            shutil.rmtree(damaged, ignore_errors=True)
-            scratch.rename(home)
