@@ -60,29 +60,29 @@ contract Executor {
             uint256 head = Calldata.byteAt(0);
             uint256 size = head & Program.MINIMUM_SIZE;
             uint256 minimum = Calldata.uintAt(1, size);
-            uint256 at = 1 + size;
-            if (head & Program.DECLARES != 0) return tradeDeclared(at, minimum);
+            uint256 cursor = 1 + size;
+            if (head & Program.DECLARES != 0) return tradeDeclared(cursor, minimum);
             uint256 atStart = Tokens.balance(WETH);
-            Interpreter.run(WETH, at, msg.data.length);
+            Interpreter.run(WETH, cursor, msg.data.length);
             checkBalance(WETH, atStart, minimum);
         }
     }
 
     /// @dev The same for a program that spends other tokens too: `minimum` is of the first of them.
-    function tradeDeclared(uint256 at, uint256 minimum) private {
+    function tradeDeclared(uint256 cursor, uint256 minimum) private {
         unchecked {
-            uint256 count = Calldata.byteAt(at++);
+            uint256 count = Calldata.byteAt(cursor++);
             uint256[] memory atStart = new uint256[](count);
             for (uint256 i = 0; i < count; ++i) {
-                address token = Calldata.addressAt(at + 20 * i);
+                address token = Calldata.addressAt(cursor + 20 * i);
                 atStart[i] = Tokens.balance(token);
                 Declared.set(token, true);
             }
             uint256 wethAtStart = Tokens.balance(WETH);
-            Interpreter.run(WETH, at + 20 * count, msg.data.length);
+            Interpreter.run(WETH, cursor + 20 * count, msg.data.length);
             checkBalance(WETH, wethAtStart, 0);
             for (uint256 i = 0; i < count; ++i) {
-                address token = Calldata.addressAt(at + 20 * i);
+                address token = Calldata.addressAt(cursor + 20 * i);
                 Declared.set(token, false);
                 checkBalance(token, atStart[i], i == 0 ? minimum : 0);
             }
@@ -101,8 +101,8 @@ contract Executor {
     /// @dev Runs the nested program that this callback brings.
     function callback(uint256 guard) private {
         if (msg.value != 0) revert IExecutor.EthRefused(msg.sender);
-        (uint256 at, uint256 end) = Guard.close(guard);
-        Interpreter.run(WETH, at, end);
+        (uint256 cursor, uint256 end) = Guard.close(guard);
+        Interpreter.run(WETH, cursor, end);
     }
 
     // --- administration ----------------------------------------------------------------------------------------

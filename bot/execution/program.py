@@ -138,26 +138,25 @@ class _Planner:
 
     def nested(self, anchor: int) -> list[Step]:
         end = len(self._route)
-        behind = self._route[anchor + 1 :]
-        chained = bool(behind) and all(hop.kind == "v2" for hop in behind)
+        first, behind = self._route[anchor], self._route[anchor + 1 :]
+        chained = first.kind == "v3" and bool(behind) and all(hop.kind == "v2" for hop in behind)
         recipient = Recipient.NESTED_POOL if chained else Recipient.EXECUTOR
         home = self._deliver(end, Recipient.EXECUTOR, base=anchor + 1, prepaid=chained)
         repay = self._deliver(anchor, Recipient.CALLER, base=0)
         return [self._first(anchor, recipient, [*home, *repay])]
 
     def _first(self, index: int, recipient: Recipient, nested: list[Step]) -> Step:
-        """Hop ``index`` as a swap that pays first."""
+        """Hop ``index`` as a swap that pays first; a pair sends to the executor only."""
         hop, amount_in, amount_out = self._route[index], self._amounts[index], self._amounts[index + 1]
         if hop.kind == "v3":
             return V3Swap(hop.pool, hop.zero_for_one, amount_in, recipient, tuple(nested))
-        return V2Flash(hop.pool, hop.zero_for_one, amount_out, recipient, tuple(nested))
+        return V2Flash(hop.pool, hop.zero_for_one, amount_out, tuple(nested))
 
     def _deliver(self, index: int, to: Recipient, *, base: int, prepaid: bool = False) -> list[Step]:
         """Steps that bring the input of hop ``index`` (of the end of the cycle) to ``to``, out of the input of hop
         ``base``, which the executor holds (or, ``prepaid``, which the pair ``base`` has got already)."""
         if index == base:
-            paid = Pay(self._amounts[base], self._token(base))
-            return [paid] if to is Recipient.CALLER else []
+            return [Pay(self._amounts[base], self._token(base))] if to is Recipient.CALLER else []
         last = self._route[index - 1]
         if last.kind == "v3":
             return [self._first(index - 1, to, self._deliver(index - 1, Recipient.CALLER, base=base, prepaid=prepaid))]
@@ -217,8 +216,7 @@ def _step_words(step: Step) -> str:
             to = _TO_WORDS[step.recipient]
             return f"v3 swap: {step.pool} {_side(step.zero_for_one)} in {step.amount}, to {to}; in its callback:"
         case V2Flash():
-            to = _TO_WORDS[step.recipient]
-            return f"v2 flash: {step.pool} {_side(step.zero_for_one)} out {step.amount}, to {to}; in its callback:"
+            return f"v2 flash: {step.pool} {_side(step.zero_for_one)} out {step.amount}; in its callback:"
         case Pay():
             return f"pay: {step.amount} {step.token or 'WETH'} to {step.to or 'the caller'}"
         case Loan():

@@ -23,7 +23,7 @@ MAX_V2_HOPS = 4
 
 
 class Recipient(IntEnum):
-    """Whom a swap that calls back sends its output to."""
+    """Whom a v3 swap sends its output to."""
 
     EXECUTOR = 0x00
     CALLER = 0x08
@@ -73,12 +73,11 @@ class V3Swap:
 
 @dataclass(frozen=True, slots=True)
 class V2Flash:
-    """Takes exactly ``amount`` out of a pair; then ``nested`` runs and must pay the input."""
+    """Takes exactly ``amount`` out of a pair into the executor; then ``nested`` runs and must pay the input."""
 
     pool: str
     zero_for_one: bool
     amount: int
-    recipient: Recipient
     nested: tuple[Step, ...]
 
 
@@ -160,8 +159,8 @@ def _pack_step(step: Step) -> bytes:
             return _pack_chain(step)
         case V3Swap() | V2Flash():
             size = _amount_size([step.amount])
-            head = _V3_SWAP if isinstance(step, V3Swap) else _V2_FLASH
-            head |= step.recipient | (_ZERO_FOR_ONE if step.zero_for_one else 0) | _wide(size)
+            head = _V3_SWAP | step.recipient if isinstance(step, V3Swap) else _V2_FLASH
+            head |= (_ZERO_FOR_ONE if step.zero_for_one else 0) | _wide(size)
             return bytes([head]) + _address(step.pool) + step.amount.to_bytes(size, "big") + _nested(step.nested)
         case Pay():
             size = _amount_size([step.amount])
@@ -280,10 +279,11 @@ def _unpack_step(reader: _Reader) -> Step:
     if head < _V3_SWAP:
         return _unpack_chain(reader, head, size)
     if head < _PAY:
-        kind = V3Swap if head < _V2_FLASH else V2Flash
-        pool, amount = reader.address(), reader.uint(size)
-        recipient, zero_for_one = Recipient(head & _RECIPIENT), bool(head & _ZERO_FOR_ONE)
-        return kind(pool, zero_for_one, amount, recipient, _unpack_nested(reader))
+        pool, zero_for_one, amount = reader.address(), bool(head & _ZERO_FOR_ONE), reader.uint(size)
+        nested = _unpack_nested(reader)
+        if head < _V2_FLASH:
+            return V3Swap(pool, zero_for_one, amount, Recipient(head & _RECIPIENT), nested)
+        return V2Flash(pool, zero_for_one, amount, nested)
     if head < _TIP:
         token = reader.address() if head & _TOKEN else None
         to = reader.address() if head & _PAY_TO else None

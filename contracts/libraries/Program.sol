@@ -12,8 +12,9 @@ pragma solidity 0.8.37;
 ///          pays the first pool the amount, then swaps through all: each pool sends to the next, the last to the
 ///          executor or to the caller
 /// v3 swap  0x40–0x7f | NESTED_ZERO_FOR_ONE | WIDE | recipient: pool 20, amount in, length 2, nested step*
-/// v2 flash 0x80–0xbf | NESTED_ZERO_FOR_ONE | WIDE | recipient: pool 20, amount out, length 2, nested step*
-///          the pool sends first, then calls back, where the nested steps run and must pay it
+/// v2 flash 0x80–0xbf | NESTED_ZERO_FOR_ONE | WIDE: pool 20, amount out, length 2, nested step*
+///          the pool sends first (the pair to the executor, whom it calls), then calls back, where the nested
+///          steps run and must pay it
 /// pay      0xc0 | TOKEN | PAY_TO | WIDE: [token 20], [to 20], amount; to the caller if not PAY_TO
 /// tip      0xd0 | WIDE: amount of WETH, unwrapped and sent to block.coinbase
 /// deadline 0xd8: last block 4

@@ -12,10 +12,10 @@ library UniswapV2 {
     /// four words and the length.
     uint256 private constant CALLBACK_POSITION = 0x04 + 5 * 0x20;
 
-    /// @notice Swaps through `hops` pairs whose inputs are paid already or pass from pair to pair. The hops stand
-    /// at `at`: pair (20 bytes), amount out (`size` bytes), whose top bit is zeroForOne. Returns the position
-    /// behind them.
-    function chain(uint256 at, uint256 hops, uint256 size, address recipient) internal returns (uint256) {
+    /// @notice Swaps through the pairs of the hops from `cursor` to `end`, the first of which has been paid already;
+    /// each pair sends to the next, the last to `recipient`. A hop is the pair (20 bytes) and the amount out (`size`
+    /// bytes), whose top bit is zeroForOne.
+    function chain(uint256 cursor, uint256 end, uint256 size, address recipient) internal {
         bytes4 selector = IUniswapV2Pair.swap.selector;
         uint256 data;
         assembly ("memory-safe") {
@@ -25,38 +25,27 @@ library UniswapV2 {
             mstore(add(data, 0x84), 0)
         }
         unchecked {
-            uint256 last = at + (hops - 1) * (20 + size);
             uint256 shift = 257 - 8 * size;
-            address pair = Calldata.addressAt(at);
-            while (true) {
-                uint256 next = at + 20 + size;
-                address to = at == last ? recipient : Calldata.addressAt(next);
+            address pair = Calldata.addressAt(cursor);
+            do {
+                uint256 out = Calldata.uintAt(cursor + 20, 32);
+                cursor += 20 + size;
+                address to = cursor == end ? recipient : Calldata.addressAt(cursor);
                 assembly ("memory-safe") {
-                    let out := calldataload(add(at, 20))
                     let side := shl(5, shr(255, out)) // zeroForOne gives token 1: the second word
                     mstore(add(add(data, 0x04), side), shr(shift, shl(1, out)))
                     mstore(add(add(data, 0x04), xor(side, 0x20)), 0)
                     mstore(add(data, 0x44), to)
                 }
                 Calls.invoke(pair, data, 0xa4);
-                if (at == last) return next;
-                at = next;
                 pair = to;
-            }
+            } while (cursor != end);
         }
-        return at;
     }
 
-    /// @notice Has `pair` send `amount` to `recipient` before it is paid, and run the `size` bytes at `program` in
-    /// calldata in its callback.
-    function flash(
-        address pair,
-        bool zeroForOne,
-        uint256 amount,
-        address recipient,
-        uint256 program,
-        uint256 size
-    ) internal {
+    /// @notice Has `pair` send `amount` before it is paid, and the `size` bytes at `program` in calldata run in its
+    /// callback. A pair calls whom it sends to: the executor.
+    function flash(address pair, bool zeroForOne, uint256 amount, uint256 program, uint256 size) internal {
         bytes4 selector = IUniswapV2Pair.swap.selector;
         uint256 data;
         uint256 length;
@@ -67,7 +56,7 @@ library UniswapV2 {
             mstore(data, selector)
             mstore(add(add(data, 0x04), side), amount)
             mstore(add(add(data, 0x04), xor(side, 0x20)), 0)
-            mstore(add(data, 0x44), recipient)
+            mstore(add(data, 0x44), address())
             mstore(add(data, 0x64), 0x80)
             mstore(length, size)
             calldatacopy(add(length, 0x20), program, size)

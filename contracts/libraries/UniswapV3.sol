@@ -12,8 +12,9 @@ library UniswapV3 {
     uint256 private constant CALLBACK_POSITION = 0x04 + 4 * 0x20;
 
     /// @dev No limit: one inside of TickMath's MIN_SQRT_RATIO and MAX_SQRT_RATIO.
-    uint256 private constant LOWEST_PRICE = 4295128740;
-    uint256 private constant HIGHEST_PRICE = 1461446703485210103287273052203988822378723970341;
+    uint256 private constant LOWEST_PRICE = 4_295_128_740;
+    uint256 private constant HIGHEST_PRICE =
+        1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_341;
 
     /// @notice Swaps exactly `amount` into `pool`, which sends to `recipient`, then in its callback has the `size`
     /// bytes at `program` in calldata run.
