@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -73,10 +74,18 @@ class Ledger(Reader):
     # --- runs --------------------------------------------------------------------------------------------------------
 
     def begin_run(
-        self, kind: RunKind, *, profile: str, chain_id: int, seed: int | None = None, version: str = ""
+        self,
+        kind: RunKind,
+        *,
+        profile: str,
+        chain_id: int,
+        seed: int | None = None,
+        tokens: Mapping[str, tuple[str, int]] | None = None,
+        version: str = "",
     ) -> int:
         """Starts the current run and returns its number. A ``RUN`` inherits, from earlier ones on its chain, the
-        nonces of intents under way and the gas burnt; the chain of every other kind is its own and starts anew."""
+        nonces of intents under way and the gas burnt; the chain of every other kind is its own and starts anew.
+        ``tokens``: address to symbol and decimals, for those who read the ledger later."""
         with self._write() as connection:
             row = {
                 "writer": self.token,
@@ -84,6 +93,7 @@ class Ledger(Reader):
                 "profile": profile,
                 "seed": seed,
                 "chain_id": chain_id,
+                "tokens": json.dumps(tokens or {}),
                 "version": version,
                 "started_ns": self._clock(),
             }

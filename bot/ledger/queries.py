@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -79,6 +80,7 @@ def run_of(row: Row[Any]) -> Run:
         profile=row.profile,
         seed=row.seed,
         chain_id=row.chain_id,
+        tokens={address: (symbol, decimals) for address, (symbol, decimals) in json.loads(row.tokens).items()},
         version=row.version,
         started_ns=row.started_ns,
         ended_ns=row.ended_ns,
@@ -126,9 +128,11 @@ def sum_up(run: Run, found: int, submitted: int, rows: Sequence[Any]) -> Summary
     landed = [row for row in rows if row.reason == Reason.LANDED]
     realised: dict[str, int] = defaultdict(int)
     predicted: dict[str, int] = defaultdict(int)
+    bids: dict[str, int] = defaultdict(int)
     for row in landed:
         realised[row.token] += row.realised_profit
         predicted[row.token] += row.predicted_profit
+        bids[row.token] += row.bid
     return Summary(
         run=run,
         found=found,
@@ -140,7 +144,7 @@ def sum_up(run: Run, found: int, submitted: int, rows: Sequence[Any]) -> Summary
         reasons=dict(reasons),
         realised=dict(realised),
         predicted=dict(predicted),
-        bids=sum(row.bid for row in landed),
+        bids=dict(bids),
         gas_cost=sum(row.gas_used * row.gas_price for row in rows if row.reason is not None),
     )
 

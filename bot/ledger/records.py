@@ -20,13 +20,14 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``ended_ns`` is None while it runs, and for ever after a crash."""
+    """``ended_ns`` is None while it runs, and for ever after a crash. ``tokens``: address to symbol and decimals."""
 
     id: int
     kind: RunKind
     profile: str
     seed: int | None
     chain_id: int
+    tokens: dict[str, tuple[str, int]]
     version: str
     started_ns: int
     ended_ns: int | None
@@ -90,8 +91,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Totals of one run. Profits are by token, in its smallest unit; ``predicted`` is of the landed ones only, so
-    that it compares with ``realised``; ``gas_cost`` is wei of ETH over all outcomes."""
+    """Totals of one run. Profits and bids are by token, in its smallest unit, and of the landed intents only, so that
+    ``predicted`` compares with ``realised``; ``gas_cost`` is wei of ETH over all outcomes."""
 
     run: Run
     found: int
@@ -103,7 +104,7 @@ class Summary:
     reasons: dict[Reason, int]
     realised: dict[str, int]
     predicted: dict[str, int]
-    bids: int
+    bids: dict[str, int]
     gas_cost: int
 
 

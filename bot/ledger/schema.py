@@ -101,6 +101,7 @@ runs = _table(
     _text("profile"),
     Column("seed", Integer),
     _int("chain_id"),
+    _text("tokens"),
     _text("version"),
     _int("started_ns"),
 )
@@ -195,7 +196,7 @@ def connect(path: Path, *, writable: bool) -> Connection:
     """The one connection of a process, checked to be our ledger; a writable one creates what is missing.
     Raises LedgerError: missing, unreadable, damaged, not a ledger, or of an unknown schema version."""
     if not writable and not path.exists():
-        raise LedgerError(f"there is no ledger at {path}: `mev demo` or `mev run` writes one; --ledger names another")
+        raise LedgerError(f"there is no ledger at {path}: `mev demo` or `mev run` writes one")
     if path.is_dir():
         raise LedgerError(f"the ledger {path} is a directory: name a file")
     if writable:
@@ -217,7 +218,7 @@ def _touch(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise LedgerError(f"the ledger {path} cannot be written: {error.strerror}; --ledger names another") from None
+        raise LedgerError(f"the ledger {path} cannot be written ({error.strerror}): name a file that can be") from None
 
 
 def _engine(path: Path, writable: bool) -> Engine:
@@ -248,7 +249,7 @@ def _prepare(connection: Connection, path: Path, writable: bool) -> None:
     tables = driver.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     fresh = application == 0 and tables == 0
     if fresh and not writable:
-        raise LedgerError(f"the ledger {path} is empty: `mev demo` or `mev run` writes one; --ledger names another")
+        raise LedgerError(f"the ledger {path} is empty: `mev demo` or `mev run` writes one")
     if not fresh and application != APPLICATION_ID:
         raise LedgerError(f"{path} is a database, but not a ledger of mevkit: name another file")
     if not fresh and version != SCHEMA_VERSION:

@@ -18,7 +18,7 @@ from bot.ledger.schema import LedgerError, Wei
 
 
 def begin(ledger: Ledger, kind: RunKind = RunKind.DEMO, chain_id: int = 31337) -> int:
-    return ledger.begin_run(kind, profile="test", chain_id=chain_id, seed=7, version="1")
+    return ledger.begin_run(kind, profile="test", chain_id=chain_id, seed=7, tokens={WETH: ("WETH", 18)}, version="1")
 
 
 def put(ledger: Ledger, name: str, chain_nonce: int = 0, relays: tuple[str, ...] = ("local",)) -> list[int]:
@@ -53,6 +53,7 @@ def test_an_intent_comes_back_whole(path: Path) -> None:
         31337,
         "done",
     )
+    assert (about.tokens, about.version) == ({WETH: ("WETH", 18)}, "1")
     assert about.ended_ns and about.started_ns < about.ended_ns
     assert entry.trade == sent.opportunity.trade
     assert entry.opportunity == sent.opportunity.id
@@ -174,7 +175,7 @@ def test_summary_counts(path: Path) -> None:
     assert (summary.found, summary.intents, summary.submitted) == (2, 3, 2)
     assert (summary.landed, summary.reverted, summary.under_way) == (1, 1, 1)
     assert summary.gas_cost == 1300
-    assert summary.bids == 10**15
+    assert summary.bids == {WETH: 10**15}
 
 
 def test_limits_keep_the_newest(path: Path) -> None:
