@@ -104,6 +104,8 @@ def state_key() -> str:
 
 
 async def _build(folder: Path) -> Deployment:
+    # Side by side and off the loop, as the compiler takes long the first time; it keeps its answers.
+    await asyncio.gather(*(asyncio.to_thread(source.compile) for source in SOURCES))
     args = ["--timestamp", str(GENESIS_TIMESTAMP), "--gas-limit", str(BUILD_GAS_LIMIT), "--order", "fifo"]
     async with Anvil(chain_id=CHAIN_ID, hardfork=HARDFORK, args=args) as node:
         await node.rpc.call("anvil_autoImpersonateAccount", True)

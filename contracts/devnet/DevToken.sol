@@ -10,7 +10,9 @@ contract DevToken is ERC20 {
 
     error NotMinter();
 
-    constructor(string memory name_, string memory symbol_, uint8 decimals_, address minter_) ERC20(name_, symbol_) {
+    constructor(string memory name_, string memory symbol_, uint8 decimals_, address minter_)
+        ERC20(name_, symbol_)
+    {
         _decimals = decimals_;
         minter = minter_;
     }
