@@ -1,0 +1,285 @@
+"""Finds pools by asking contracts what they are, and reads them into exact pool values.
+
+The same calls serve a node, an anvil and a server of a recorded block. Where that has no record it answers with an
+error: such state is unknown, never zero, and a pool that cannot be read whole enough is named with the reason.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+from typing import TypeVar
+
+from eth_utils.crypto import keccak
+
+from bot import abi
+from bot.amm.pool import Pool, UnknownState
+from bot.amm.tick_math import MAX_TICK, MIN_TICK, sqrt_ratio_at_tick
+from bot.amm.ticks import TickLiquidity, TickMap, all_words, word_of
+from bot.amm.v2 import V2Pool
+from bot.amm.v3 import FEE_UNIT, V3Pool
+from bot.chain import pool_layouts as layouts
+from bot.chain.state_reader import Block, StateReader
+from bot.chain.v2_fees import ASSUMED, CODE_FEES, FACTORY_FEES, kept
+from bot.jsonrpc import JsonRpc, RpcError
+
+_T = TypeVar("_T")
+
+REACH = 10_000
+"""Ticks to each side of the price that ``load`` reads: a factor of 2.7 in price."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolInfo:
+    """What of a pool never changes. ``fee`` is in millionths of the input.
+
+    ``factory`` is what the pool claims, None where that was not recorded; ``fee_assumed`` marks a v2 pair of which
+    nobody knows the fee (compare its logs: bot.chain.v2_fees.fee_contradicted).
+    """
+
+    address: str
+    kind: str
+    layout: str
+    factory: str | None
+    token0: str
+    token1: str
+    fee: int
+    tick_spacing: int = 0
+    fee_assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """Pools by address, and by address why the others could not be read."""
+
+    pools: dict[str, Pool]
+    unknown: dict[str, str]
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+async def identify(rpc: JsonRpc, addresses: Iterable[str], block: Block) -> list[PoolInfo]:
+    """Those of the addresses that are pools we can quote, in order. Raises RpcUnreachable.
+
+    A pool has to keep in storage what its getters tell, where a known layout keeps it: a contract that merely
+    answers the same questions (a stable pair, say) is not taken for one.
+    """
+    asked = list(dict.fromkeys(addresses))
+    reader = StateReader(rpc, block)
+    names = ("token0()", "token1()", "factory()", "getReserves()", "fee()")
+    answers = await _ask(reader, asked, names)
+    pairs: list[tuple[PoolInfo, bytes]] = []
+    v3: list[PoolInfo] = []
+    for address, (token0, token1, factory, reserves, fee) in zip(asked, answers, strict=True):
+        if token0 is None or token1 is None:
+            continue
+        claimed = None if factory is None else abi.address(factory)
+        tokens = abi.address(token0), abi.address(token1)
+        if reserves is not None:
+            info = PoolInfo(address, "v2", layouts.V2_LAYOUT, claimed, *tokens, ASSUMED, fee_assumed=True)
+            pairs.append((info, reserves))
+        elif fee is not None and abi.uint(fee) < FEE_UNIT:
+            v3.append(PoolInfo(address, "v3", "", claimed, *tokens, abi.uint(fee)))
+    found = {info.address: info for info in [*await _confirm_v2(reader, pairs), *await _confirm_v3(reader, v3)]}
+    return [found[address] for address in asked if address in found]
+
+
+async def from_factories(
+    rpc: JsonRpc,
+    v2_factories: Mapping[str, int],
+    v3_factories: Mapping[str, Sequence[int]],
+    tokens: Iterable[str],
+    block: Block,
+) -> list[PoolInfo]:
+    """The pools of these factories between any two of the tokens. Raises RpcUnreachable.
+
+    ``v2_factories`` gives the fee that each one's pairs charge, ``v3_factories`` the fee tiers to look for.
+    """
+    calls: list[tuple[str, bytes]] = []
+    for token0, token1 in combinations(sorted(set(tokens)), 2):
+        for factory in v2_factories:
+            calls.append((factory, abi.call("getPair(address,address)", token0, token1)))
+        for factory, fees in v3_factories.items():
+            for fee in fees:
+                calls.append((factory, abi.call("getPool(address,address,uint24)", token0, token1, fee)))
+    answers = await StateReader(rpc, block).calls(calls)
+    made_by = {
+        abi.address(answer): factory
+        for (factory, _), answer in zip(calls, answers, strict=True)
+        if answer is not None and abi.uint(answer)
+    }
+    infos = []
+    for info in await identify(rpc, made_by, block):
+        factory = made_by[info.address]
+        if info.kind == "v2":
+            info = replace(info, fee=v2_factories[factory], fee_assumed=False)
+        infos.append(replace(info, factory=factory))
+    return infos
+
+
+async def _ask(reader: StateReader, addresses: Sequence[str], names: Sequence[str]) -> list[list[bytes | None]]:
+    """A row of answers for each address."""
+    calls = ((address, abi.call(name)) for address, name in product(addresses, names))
+    return _rows(await reader.calls(calls), len(names))
+
+
+def _rows(flat: list[_T], width: int) -> list[list[_T]]:
+    return [flat[start : start + width] for start in range(0, len(flat), width)]
+
+
+async def _confirm_v2(reader: StateReader, pairs: list[tuple[PoolInfo, bytes]]) -> list[PoolInfo]:
+    """Those that keep what getReserves answered where Uniswap's do, with the fee as far as it can be known."""
+    stored = await reader.slots((info.address, layouts.V2_RESERVES) for info, _ in pairs)
+    right = [
+        info
+        for (info, answer), word in zip(pairs, stored, strict=True)
+        if isinstance(word, int) and layouts.reserves(word) == (abi.uint(answer), abi.uint(answer, 1))
+    ]
+    strangers = [info.address for info in right if info.factory not in FACTORY_FEES]
+    codes = dict(zip(strangers, await reader.codes(strangers), strict=True))
+    confirmed = []
+    for info in right:
+        fee = FACTORY_FEES.get(info.factory or "")
+        code = codes.get(info.address)
+        if fee is None and isinstance(code, bytes):
+            fee = CODE_FEES.get(abi.to_hex(keccak(code)))
+        confirmed.append(info if fee is None else replace(info, fee=fee, fee_assumed=False))
+    return confirmed
+
+
+async def _confirm_v3(reader: StateReader, infos: list[PoolInfo]) -> list[PoolInfo]:
+    """Those whose price, liquidity and current bitmap word lie where just one known layout has them."""
+    addresses = [info.address for info in infos]
+    answers = await _ask(reader, addresses, ("slot0()", "liquidity()", "tickSpacing()"))
+    wanted = (layouts.V3_PRICE, *(layout.liquidity for layout in layouts.V3_LAYOUTS))
+    stored = _rows(await reader.slots(product(addresses, wanted)), len(wanted))
+    suspects: list[tuple[PoolInfo, layouts.V3Layout, int]] = []
+    for info, (slot0, liquidity, spacing), (price, *liquidities) in zip(infos, answers, stored, strict=True):
+        if slot0 is None or liquidity is None or spacing is None or abi.sint(spacing) < 1:
+            continue
+        tick = abi.sint(slot0, 1)
+        if isinstance(price, int) and layouts.price_and_tick(price) == (abi.uint(slot0), tick):
+            spaced = replace(info, tick_spacing=abi.sint(spacing))
+            suspects += [
+                (spaced, layout, word_of(tick, spaced.tick_spacing))
+                for layout, value in zip(layouts.V3_LAYOUTS, liquidities, strict=True)
+                if value == abi.uint(liquidity)
+            ]
+    told = await reader.calls((info.address, abi.call("tickBitmap(int16)", word)) for info, _, word in suspects)
+    words = await reader.slots((info.address, layout.word_slot(word)) for info, layout, word in suspects)
+    possible: defaultdict[str, list[PoolInfo]] = defaultdict(list)
+    for (info, layout, _), getter, raw in zip(suspects, told, words, strict=True):
+        if getter is None or abi.uint(getter) == raw:
+            possible[info.address].append(replace(info, layout=layout.name))
+    return [only for only, *others in possible.values() if not others]
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+async def load(rpc: JsonRpc, infos: Iterable[PoolInfo], block: Block, *, reach: int | None = REACH) -> LoadResult:
+    """Reads pools' state. Raises RpcUnreachable.
+
+    Of v3 pools the ticks up to ``reach`` from the price are read, all of them with None; farther out, and where
+    the server has no record, the pool value raises UnknownState.
+    """
+    reader = StateReader(rpc, block)
+    result = LoadResult({}, {})
+    infos = list(infos)
+    pairs = [info for info in infos if info.kind == "v2"]
+    stored = await reader.slots((info.address, layouts.V2_RESERVES) for info in pairs)
+    for info, word in zip(pairs, stored, strict=True):
+        if isinstance(word, RpcError):
+            result.unknown[info.address] = f"reserves: {word.message}"
+        else:
+            amounts = layouts.reserves(word)
+            result.pools[info.address] = V2Pool(info.address, info.token0, info.token1, *amounts, *kept(info.fee))
+    empty = await _load_prices(reader, [info for info in infos if info.kind == "v3"], result.unknown)
+    ticks = await _load_ticks(reader, empty, reach)
+    for info, pool in empty:
+        whole = replace(pool, ticks=ticks[info.address])
+        if _blind(whole):
+            result.unknown[info.address] = "ticks: nothing is recorded around the price"
+        else:
+            result.pools[info.address] = whole
+    return result
+
+
+async def _load_prices(
+    reader: StateReader, infos: list[PoolInfo], unknown: dict[str, str]
+) -> list[tuple[PoolInfo, V3Pool]]:
+    """Pools with price and liquidity, that know no tick yet."""
+    slots = [(info.address, slot) for info in infos for slot in (layouts.V3_PRICE, _layout(info).liquidity)]
+    loaded = []
+    for info, (first, liquidity) in zip(infos, _rows(await reader.slots(slots), 2), strict=True):
+        if isinstance(first, RpcError) or isinstance(liquidity, RpcError):
+            failed = first if isinstance(first, RpcError) else liquidity
+            unknown[info.address] = f"price and liquidity: {failed}"
+            continue
+        price, tick = layouts.price_and_tick(first)
+        if not price:
+            unknown[info.address] = "price: the pool is not initialised"
+        elif not (MIN_TICK <= tick < MAX_TICK) or not (
+            sqrt_ratio_at_tick(tick) <= price <= sqrt_ratio_at_tick(tick + 1)  # equal above: a tick just left downwards
+        ):
+            unknown[info.address] = "price: it does not lie at its tick"
+        else:
+            ticks = TickMap(info.tick_spacing, {}, {})
+            fixed = info.address, info.token0, info.token1, info.fee, info.tick_spacing
+            loaded.append((info, V3Pool(*fixed, price, tick, liquidity, ticks)))
+    return loaded
+
+
+async def _load_ticks(
+    reader: StateReader, pools: list[tuple[PoolInfo, V3Pool]], reach: int | None
+) -> dict[str, TickMap]:
+    """By pool. A word counts as known when it and the liquidity of each of its ticks could be read."""
+    asked = [(info, word) for info, pool in pools for word in _words(pool, reach)]
+    slots = ((info.address, _layout(info).word_slot(word)) for info, word in asked)
+    words: dict[str, dict[int, int]] = {info.address: {} for info, _ in pools}
+    ticks: list[tuple[PoolInfo, int]] = []
+    for (info, word), bitmap in zip(asked, await reader.slots(slots), strict=True):
+        if isinstance(bitmap, int):
+            words[info.address][word] = bitmap
+            first = word << 8
+            ticks += [(info, (first + bit) * info.tick_spacing) for bit in range(256) if bitmap >> bit & 1]
+    slots = ((info.address, _layout(info).tick_slot(tick)) for info, tick in ticks)
+    liquidity: dict[str, dict[int, TickLiquidity]] = {info.address: {} for info, _ in pools}
+    for (info, tick), value in zip(ticks, await reader.slots(slots), strict=True):
+        if isinstance(value, int):
+            liquidity[info.address][tick] = layouts.tick_liquidity(value)
+        else:
+            words[info.address].pop(word_of(tick, info.tick_spacing), None)
+    maps = {}
+    for info, _ in pools:
+        known, spacing = words[info.address], info.tick_spacing
+        inside = {tick: entry for tick, entry in liquidity[info.address].items() if word_of(tick, spacing) in known}
+        maps[info.address] = TickMap(spacing, known, inside)
+    return maps
+
+
+def _words(pool: V3Pool, reach: int | None) -> range:
+    """The bitmap words that hold the ticks within reach."""
+    if reach is None:
+        return all_words(pool.tick_spacing)
+    lowest, highest = max(pool.tick - reach, MIN_TICK), min(pool.tick + reach, MAX_TICK)
+    return range(word_of(lowest, pool.tick_spacing), word_of(highest, pool.tick_spacing) + 1)
+
+
+def _blind(pool: V3Pool) -> bool:
+    """Whether a swap in either direction would begin in the unknown."""
+    try:
+        pool.ticks.next(pool.tick, True)
+    except UnknownState:
+        try:
+            pool.ticks.next(pool.tick, False)
+        except UnknownState:
+            return True
+    return False
+
+
+def _layout(info: PoolInfo) -> layouts.V3Layout:
+    return layouts.V3_LAYOUT[info.layout]

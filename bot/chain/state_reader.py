@@ -1,0 +1,37 @@
+"""Batched reads of one block's state. Where the server has no answer there is an RpcError in its place: not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot import abi
+from bot.jsonrpc import JsonRpc, RpcError
+
+Block = int | str
+"""A block's number, or a tag. Only a number gives one state throughout."""
+
+
+class StateReader:
+    """Answers come in the order of the questions. Every method raises RpcUnreachable."""
+
+    def __init__(self, rpc: JsonRpc, block: Block) -> None:
+        self._rpc = rpc
+        self._block = hex(block) if isinstance(block, int) else block
+
+    async def calls(self, calls: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
+        """Return data of (to, calldata); None where it reverts, answers less than a word, or is not known."""
+        batch = [("eth_call", [{"to": to, "data": abi.to_hex(data)}, self._block]) for to, data in calls]
+        answers = [abi.to_bytes(answer) if isinstance(answer, str) else b"" for answer in await self._rpc.batch(batch)]
+        return [answer if len(answer) >= abi.WORD else None for answer in answers]
+
+    async def slots(self, slots: Iterable[tuple[str, int]]) -> list[int | RpcError]:
+        """Values of (address, slot)."""
+        batch = [("eth_getStorageAt", [address, f"0x{slot:064x}", self._block]) for address, slot in slots]
+        return [answer if isinstance(answer, RpcError) else int(answer, 16) for answer in await self._rpc.batch(batch)]
+
+    async def codes(self, addresses: Iterable[str]) -> list[bytes | RpcError]:
+        """Codes of accounts."""
+        batch = [("eth_getCode", [address, self._block]) for address in addresses]
+        return [
+            answer if isinstance(answer, RpcError) else abi.to_bytes(answer) for answer in await self._rpc.batch(batch)
+        ]
