@@ -1,0 +1,74 @@
+"""The devnet, whole: an anvil with the real protocols, its order flow, and its builder."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bot.abi import to_hex
+from bot.devnet.builder import Builder, BuiltBlock
+from bot.devnet.deployment import BLOCK_SECONDS, HARDFORK, Deployment, account
+from bot.devnet.flow import OrderFlow
+from bot.devnet.state import ensure_state
+from bot.simulation.anvil import Anvil
+
+GAS_LIMIT = 5_000_000  # a sixth of mainnet's: the flow half fills it, so that the base fee lives
+
+
+class Devnet:
+    """``async with Devnet(data_dir, seed) as net``. A slot: ``send_flow``, then whatever the bots do, then
+    ``build_block``. The same seed and the same bundles give the same chain.
+
+    ``node`` is the anvil, ``deployment`` what stands on it, ``relay_url`` takes bundles (see relay_methods.py).
+    """
+
+    node: Anvil
+    builder: Builder
+    deployment: Deployment
+
+    def __init__(self, data_dir: Path, seed: int) -> None:
+        self._data_dir, self._seed = data_dir, seed
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Raises UserError, AnvilFailed."""
+        state, self.deployment = await ensure_state(self._data_dir)
+        self._flow = OrderFlow(self.deployment, self._seed)
+        self._timestamp = self.deployment.head_timestamp
+        async with AsyncExitStack() as stack:
+            self.node = await stack.enter_async_context(
+                Anvil(
+                    hardfork=HARDFORK,
+                    chain_id=self.deployment.chain_id,
+                    load_state=state,
+                    args=("--order", "fifo"),
+                )
+            )
+            await self.node.rpc.call("evm_setTime", self._timestamp)  # after loading a state its clock is ours
+            await self.node.rpc.call("evm_setBlockGasLimit", hex(GAS_LIMIT))
+            coinbase = account(5).address.lower()
+            self.builder = await stack.enter_async_context(Builder(self.node.rpc, coinbase))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def relay_url(self) -> str:
+        """Where bundles are taken."""
+        return self.builder.url
+
+    async def send_flow(self) -> list[str]:
+        """This slot's transactions, one after the other into the public mempool; their hashes. Raises RpcError."""
+        raws = await self._flow.slot(self.node.rpc)
+        return [await self.node.rpc.call("eth_sendRawTransaction", to_hex(raw)) for raw in raws]
+
+    async def build_block(self) -> BuiltBlock:
+        """Ends the slot, twelve seconds after the last one. Raises BuilderFailed, RpcUnreachable."""
+        self._timestamp += BLOCK_SECONDS
+        return await self.builder.build_block(self._timestamp)
