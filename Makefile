@@ -19,7 +19,7 @@ demo: setup ## the bot on a local chain of real protocols; more: make demo ARGS=
 test: setup ## the whole suite: contracts by forge, Python by pytest, deployment by ape
 	@forge test
 	@pytest
-	@cd tests/contracts && ape test --network ethereum:local:foundry
+	@APE_DATA_FOLDER=$(CURDIR)/.build/ape ape test tests/contracts
 
 lint: setup ## ruff, mypy --strict, forge fmt, slither
 	@ruff check .
