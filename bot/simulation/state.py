@@ -35,12 +35,13 @@ def from_trace(trace: Mapping[str, Any]) -> StateDiff:
     different afterwards. A slot that is in ``pre`` and not in ``post`` became zero, an account likewise was destroyed.
     Balance, nonce and code are always given, so that nobody has to read the account to apply the diff.
     """
-    pre, post = trace["pre"], trace["post"]
+    pre: dict[str, dict[str, Any]] = trace["pre"]
+    post: dict[str, dict[str, Any]] = trace["post"]
     diff: StateDiff = {}
     for address in pre.keys() | post.keys():
         before, after = pre.get(address, {}), post.get(address, {})
         if address in pre and address not in post:
-            known = {"balance": "0x0", "nonce": 0, "code": "0x"}
+            known: dict[str, Any] = {"balance": "0x0", "nonce": 0, "code": "0x"}
         else:
             known = {**before, **after}
         slots = dict.fromkeys((int(slot, 16) for slot in before.get("storage", {})), 0)

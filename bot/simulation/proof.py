@@ -1,0 +1,130 @@
+"""The proof of a cassette: its block, run again unmodified under its own rules, gives the header's receipts root.
+
+Anvil forks from the cassette's server, not from a genesis file: so BLOCKHASH is right, and state that is missing fails
+instead of reading as zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.abi import to_bytes, to_hex
+from bot.engine.types import AccountDiff, Log, StateDiff
+from bot.jsonrpc import JsonRpc, RpcError
+from bot.simulation.anvil import Anvil
+from bot.simulation.cassette import Cassette
+from bot.simulation.cassette_server import CassetteServer
+from bot.simulation.node import PRESTATE_DIFF
+from bot.simulation.revm import ForkEvm
+from bot.simulation.state import from_trace, merge
+from bot.simulation.types import BlockContext, Call
+
+BLOB_TRANSACTION = 3
+
+BARE = (
+    *("--order", "fifo", "--disable-pool-balance-checks"),
+    *("--accounts", "0", "--disable-default-create2-deployer", "--retries", "0"),
+)
+"""A node that adds nothing of its own to the state, and keeps transactions in the order in which they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the block did when it was run again: per transaction its logs, gas and change of state.
+
+    ``traced`` are the transactions whose diff had to come from the node, because Cancun's rules are not theirs.
+    """
+
+    matches: bool
+    logs: tuple[tuple[Log, ...], ...] = ()
+    gas_used: tuple[int, ...] = ()
+    diffs: tuple[StateDiff, ...] = ()
+    traced: tuple[int, ...] = ()
+
+
+async def prove(cassette: Cassette) -> Proof:
+    """Runs the block again. Raises AnvilFailed; a block that comes out differently is a Proof that does not match."""
+    with CassetteServer(cassette.path, unmodified=True) as url:
+        async with Anvil(
+            hardfork=cassette.hardfork,
+            chain_id=cassette.chain_id,
+            fork_url=url,
+            fork_block=cassette.number - 1,
+            args=BARE,
+        ) as node:
+            await _mine(node.rpc, cassette)
+            mined = await node.rpc.call("eth_getBlockByNumber", hex(cassette.number), False)
+            if mined is None or mined["receiptsRoot"] != cassette.block["receiptsRoot"]:
+                return Proof(matches=False)
+            return await _outcome(node.rpc, url, cassette)
+
+
+async def _mine(rpc: JsonRpc, cassette: Cassette) -> None:
+    block = cassette.block
+    await rpc.call("anvil_setCoinbase", block["miner"])
+    await rpc.call("anvil_setNextBlockBaseFeePerGas", block["baseFeePerGas"])
+    await rpc.call("evm_setBlockGasLimit", block["gasLimit"])
+    await rpc.call("evm_setNextBlockTimestamp", int(block["timestamp"], 16))
+    for index, raw in enumerate(cassette.raw_transactions):  # one by one: anvil works on a batch out of order
+        try:
+            if raw[0] == BLOB_TRANSACTION:  # without its blobs it is not accepted as signed
+                await rpc.call("anvil_impersonateAccount", cassette.senders[index])
+                await rpc.call("eth_sendTransaction", _unsigned(block["transactions"][index], cassette.senders[index]))
+            else:
+                await rpc.call("eth_sendRawTransaction", to_hex(raw))
+        except RpcError:
+            return  # a block that cannot even be sent does not match, and mined in part it says nothing more
+    await rpc.call("evm_mine")
+
+
+def _unsigned(transaction: dict[str, Any], sender: str) -> dict[str, Any]:
+    fields = (
+        *("type", "nonce", "to", "value", "input", "gas", "maxFeePerGas", "maxPriorityFeePerGas"),
+        *("maxFeePerBlobGas", "blobVersionedHashes", "accessList"),
+    )
+    return {"from": sender} | {name: transaction[name] for name in fields if name in transaction}
+
+
+async def _outcome(rpc: JsonRpc, url: str, cassette: Cassette) -> Proof:
+    """Steps through the block in process: a node traces a transaction by running all before it, each time anew."""
+    receipts = await rpc.call("eth_getBlockReceipts", hex(cassette.number))
+    evm = ForkEvm(url, cassette.number - 1, chain_id=cassette.chain_id, gas_limit=cassette.context.gas_limit)
+    logs: list[tuple[Log, ...]] = []
+    diffs: list[StateDiff] = []
+    traced: list[int] = []
+    for index, (call, receipt) in enumerate(zip(cassette.calls, receipts, strict=True)):
+        logs.append(tuple(_log(log) for log in receipt["logs"]))
+        result, diff = evm.changes(call, cassette.context, cassette.slots)
+        evm_agrees = result.success == (receipt["status"] == "0x1") and result.logs == logs[-1]
+        if not evm_agrees:
+            traced.append(index)
+            diff = from_trace(await rpc.call("debug_traceTransaction", receipt["transactionHash"], PRESTATE_DIFF))
+        evm.apply(diff)
+        if evm_agrees:
+            fee = _fee(evm, call, receipt, cassette.context)
+            evm.apply(fee)
+            diff = merge((diff, fee))
+        diffs.append(diff)
+    gas_used = tuple(int(receipt["gasUsed"], 16) for receipt in receipts)
+    return Proof(True, tuple(logs), gas_used, tuple(diffs), tuple(traced))
+
+
+def _fee(evm: ForkEvm, call: Call, receipt: dict[str, Any], block: BlockContext) -> StateDiff:
+    """What the sender pays, what of it the block's builder gets, and the sender's next nonce."""
+    gas = int(receipt["gasUsed"], 16)
+    paid = gas * call.gas_price + int(receipt.get("blobGasUsed", "0x0"), 16) * int(
+        receipt.get("blobGasPrice", "0x0"), 16
+    )
+    nonce = evm.nonce(call.sender) + (call.to is not None)  # a deployment has counted already
+    balances = {call.sender: evm.balance(call.sender) - paid}
+    builder = block.coinbase
+    balances[builder] = balances.get(builder, evm.balance(builder)) + gas * (call.gas_price - block.base_fee)
+    return {
+        address: AccountDiff(balance=balance, nonce=nonce if address == call.sender else None)
+        for address, balance in balances.items()
+    }
+
+
+def _log(log: dict[str, Any]) -> Log:
+    return Log(log["address"].lower(), tuple(log["topics"]), to_bytes(log["data"]))
