@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,13 +17,15 @@ from bot.abi import address, call, encode, to_bytes, to_hex, uint
 from bot.devnet.artifacts import Source
 from bot.devnet.deployment import BLOCK_SECONDS, Deployment, account, trader
 from bot.devnet.place import Site
-from bot.devnet.protocols import aave, balancer, uniswap_v2, uniswap_v3
+from bot.devnet.protocols import aave, balancer, morpho, uniswap_v2, uniswap_v3, uniswap_v4
 from bot.devnet.state import devnet_node, ensure_state, state_key
 from bot.jsonrpc import RpcError
+from bot.paths import repo_root
 
 MAINNET_V2_PAIR = "96e8ac4277198ff8b6f785478aa9a39f403cb768dd02cbee326c3e7da348845f"
 MAINNET_V3_POOL = "e34f199b19b2b4f47f68442619d555527d244f78a3297ea89325f843f87b8b54"
 FOREVER = 2**256 - 1
+RECORDED = sorted((repo_root().parent / "shared" / "data" / "mainnet").glob("*.json.gz"))
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,30 @@ async def test_a_large_v3_swap_crosses_ticks(devnet: Devnet) -> None:
     devnet.site.send(made.v3_router, data, sender=at)
     await devnet.site.settle()
     assert uint(await devnet.read(pool.address, "liquidity()")) != before
+
+
+@pytest.mark.skipif(not RECORDED, reason="no recorded mainnet blocks in ../shared/data/mainnet")
+async def test_code_is_mainnets_byte_for_byte(devnet: Devnet) -> None:
+    """Against the code in recorded blocks. Not WETH9: no package has the build of 2017."""
+    mainnet: dict[str, bytes] = {}
+    for file in RECORDED:
+        cassette = json.loads(gzip.decompress(file.read_bytes()))
+        for at, recorded in cassette["accounts"].items():
+            if recorded.get("codeHash") in cassette["codes"]:
+                mainnet[at.lower()] = to_bytes(cassette["codes"][recorded["codeHash"]])
+    uniswap = uniswap_v2.UNISWAP
+    for at in (uniswap.factory, uniswap.router, uniswap_v3.ROUTER, uniswap_v3.POSITIONS, uniswap_v4.MANAGER):
+        assert to_bytes(await devnet.site.rpc.call("eth_getCode", at, "latest")) == mainnet[at], at
+    ours = to_bytes(await devnet.site.rpc.call("eth_getCode", morpho.MORPHO, "latest"))
+    theirs = mainnet[morpho.MORPHO].replace(morpho_domain(1), morpho_domain(devnet.deployment.chain_id))
+    metadata = 53  # the compiler's note at the end, with a hash over file names too
+    assert ours[:-metadata] == theirs[:-metadata]
+
+
+def morpho_domain(chain_id: int) -> bytes:
+    """ConstantsLib.DOMAIN_TYPEHASH, the chain, the contract."""
+    kind = keccak(text="EIP712Domain(uint256 chainId,address verifyingContract)")
+    return keccak(kind + encode(chain_id) + encode(morpho.MORPHO))
 
 
 async def test_protocols_find_their_parts_where_mainnet_has_them(devnet: Devnet) -> None:

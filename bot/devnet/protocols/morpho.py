@@ -11,11 +11,10 @@ SOURCE = Source(
     "@morpho-org/morpho-blue/src",
     ("Morpho.sol", "mocks/IrmMock.sol", "mocks/OracleMock.sol"),
     "0.8.19",
-    {  # as the package's own build: foundry.toml of morpho-blue 1.0.0
+    {  # the code that mainnet has, but for the domain separator, which holds the chain id, and the metadata
         "optimizer": {"enabled": True, "runs": 999_999},
         "viaIR": True,
         "evmVersion": "paris",
-        "metadata": {"bytecodeHash": "none"},
     },
 )
 

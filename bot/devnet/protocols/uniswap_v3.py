@@ -20,7 +20,7 @@ ARTIFACTS = (FACTORY_ARTIFACT, ROUTER_ARTIFACT, POSITIONS_ARTIFACT)
 FACTORY = "0x1f98431c8ad98523631ae4a59f267346ea31f984"
 ROUTER = "0xe592427a0aece92de3edee1f18e0157c05861564"
 POSITIONS = "0xc36442b4a4522e871399cd717abdd847ab11fe88"
-TOKEN_DESCRIPTOR = "0x91ae842a5ffd8d12023116943e72a606179294f3"  # mainnet's; only tokenURI asks it: no code here
+TOKEN_DESCRIPTOR = "0xee6a57ec80ea46401049e92587e52f5ec1c24785"  # mainnet's; only tokenURI asks it: no code here
 
 SPACING = {100: 1, 500: 10, 3000: 60, 10000: 200}
 """Fee in millionths to tick spacing. Mainnet's factory has 100 by governance, so it is enabled here too."""
