@@ -72,16 +72,17 @@ class Builder:
 
     async def build_block(self, timestamp: int) -> BuiltBlock:
         """Ends the slot: the bundles due, best first, and the mempool behind. Raises BuilderFailed when the node's
-        block is not the one built, RpcUnreachable when there is no node."""
+        block is not the one built, RpcUnreachable when there is no node. Nobody may send to the mempool meanwhile:
+        what comes in between is lost or a stranger in the block."""
         async with self._building:
             assert self._methods is not None, "not started"
             env = await next_block(self.node, self.coinbase, timestamp)
             candidates = self._book.due(env.number)
-            public = {tx.hash for tx in await self._mempool.read()} if candidates else set()
+            pool = await self._mempool.read()
             senders = {tx.sender for bundle in candidates for tx in bundle.txs}
             held = await accounts(self.node, senders) if senders else {}
-            selection = await Selector(self.node, env, public, held).choose(candidates)
-            mined = await mine(self.node, selection.txs, self._mempool, timestamp)
+            selection = await Selector(self.node, env, {tx.hash for tx in pool}, held).choose(candidates)
+            mined = await mine(self.node, selection.txs, pool, timestamp)
             self._check_bundles(mined, selection)
             self._methods.head = env.number
             self._book.settle(env.number, selection.verdicts)

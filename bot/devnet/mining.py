@@ -2,8 +2,8 @@
 
 Anvil run with ``--no-mining --order fifo`` mines its pool as it came in. To put bundles in front, the pool is emptied
 and refilled: bundles, then the rest as they had arrived. Subscribers to pending transactions therefore hear of the
-bundles' transactions a few milliseconds before the block, and of public ones a second time. A block without bundles is
-mined as the pool stands.
+bundles' transactions some 20 ms before the block (with 25 behind them), and of public ones a second time. A block
+without bundles is mined as the pool stands.
 """
 
 from __future__ import annotations
@@ -64,33 +64,10 @@ class Mempool:
         self._arrived = dict.fromkeys(hash_ for hash_ in order if hash_ in found)
         return [found[hash_] for hash_ in self._arrived]
 
-    async def refill(self, front: Sequence[Transaction], pool: Sequence[PoolTx]) -> tuple[str, ...]:
-        """Puts ``front`` before the rest of ``pool``; the public transactions that the pool did not take back (their
-        nonce went to a bundle, or the fee fell below the base fee). Raises BuilderFailed."""
-        nonces = {tx.sender: tx.nonce for tx in front}
-        there = {tx.hash for tx in front}
-        rest = [tx for tx in pool if tx.hash not in there]
-        again = [tx for tx in rest if tx.nonce > nonces.get(tx.sender, -1)]
-        raws = await self._node.batch([("eth_getRawTransactionByHash", [tx.hash]) for tx in again])
-        evicted = [tx.hash for tx in rest if tx.nonce <= nonces.get(tx.sender, -1)]
-        await self._node.call("anvil_dropAllTransactions")
-        for tx in front:
-            try:
-                await self._node.call("eth_sendRawTransaction", to_hex(tx.raw))
-            except RpcError as error:
-                raise BuilderFailed(f"anvil's pool refuses {tx.hash} of a bundle that simulated: {error}") from None
-        for public, raw in zip(again, raws, strict=True):
-            try:
-                await self._node.call("eth_sendRawTransaction", raw)
-            except RpcError:
-                evicted.append(public.hash)
-        return tuple(evicted)
 
-
-async def mine(node: JsonRpc, front: Sequence[Transaction], mempool: Mempool, timestamp: int) -> Mined:
+async def mine(node: JsonRpc, front: Sequence[Transaction], pool: Sequence[PoolTx], timestamp: int) -> Mined:
     """Mines one block: ``front`` in this order, the mempool behind. Raises BuilderFailed when the block is not so."""
-    pool = await mempool.read()
-    evicted = await mempool.refill(front, pool) if front else ()
+    evicted = await _refill(node, front, pool) if front else ()
     await node.call("evm_setNextBlockTimestamp", timestamp)
     await node.call("evm_mine")
     header = await node.call("eth_getBlockByNumber", "latest", False)
@@ -98,6 +75,29 @@ async def mine(node: JsonRpc, front: Sequence[Transaction], mempool: Mempool, ti
     mined = Mined(header, tuple(header["transactions"]), tuple(receipts), evicted)
     _check(mined, [tx.hash for tx in front], pool, timestamp)
     return mined
+
+
+async def _refill(node: JsonRpc, front: Sequence[Transaction], pool: Sequence[PoolTx]) -> tuple[str, ...]:
+    """Puts ``front`` before the rest of ``pool``; the public transactions that the pool did not take back (their
+    nonce went to a bundle, or the fee fell below the base fee). Raises BuilderFailed."""
+    nonces = {tx.sender: tx.nonce for tx in front}
+    there = {tx.hash for tx in front}
+    rest = [tx for tx in pool if tx.hash not in there]
+    again = [tx for tx in rest if tx.nonce > nonces.get(tx.sender, -1)]
+    raws = await node.batch([("eth_getRawTransactionByHash", [tx.hash]) for tx in again])
+    evicted = [tx.hash for tx in rest if tx.nonce <= nonces.get(tx.sender, -1)]
+    await node.call("anvil_dropAllTransactions")
+    for tx in front:
+        try:
+            await node.call("eth_sendRawTransaction", to_hex(tx.raw))
+        except RpcError as error:
+            raise BuilderFailed(f"anvil's pool refuses {tx.hash} of a bundle that simulated: {error}") from None
+    for public, raw in zip(again, raws, strict=True):
+        try:
+            await node.call("eth_sendRawTransaction", raw)
+        except RpcError:
+            evicted.append(public.hash)
+    return tuple(evicted)
 
 
 def _check(mined: Mined, front: Sequence[str], pool: Sequence[PoolTx], timestamp: int) -> None:

@@ -4,7 +4,7 @@ The documented fields of Flashbots' relay are taken and no others: a field that 
 refused with -32602 and its name. Fields that mean nothing with one builder (``builders``, a private transaction's
 ``preferences``) are checked and have no effect. Beyond the documented methods there is
 
-``mevkit_bundleStatus [{"bundleHash", "blockNumber"?}]`` → ``{"status", "reason", "blockNumber", "builderPayment"}``:
+``mevkit_bundleStatus [{"bundleHash"}]`` → ``{"status", "reason", "blockNumber", "builderPayment"}``:
 ``status`` is pending, included, dropped, cancelled or unknown; ``reason`` says why a bundle did not land;
 ``builderPayment`` is wei. Only the account that sent the bundle is told.
 """

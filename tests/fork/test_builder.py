@@ -120,8 +120,10 @@ async def test_replacement_and_cancel(bench: Bench) -> None:
 async def test_private_transaction_waits_and_stays_private(bench: Bench) -> None:
     early, late = bench.tx(1), bench.tx(1)
     assert await bench.call("eth_sendPrivateTransaction", {"tx": late}) == hash_of(late)
-    assert (await bench.build()).transactions == 0
-    assert (await bench.node.rpc.call("txpool_status"))["queued"] == "0x0"
+    await bench.send(bench.tx(2))
+    assert await bench.node.rpc.call("txpool_status") == {"pending": "0x0", "queued": "0x0"}
+    assert (await bench.build()).transactions == 1
+    assert await bench.node.rpc.call("txpool_status") == {"pending": "0x0", "queued": "0x0"}
     await bench.public(early)
     await bench.build()
     assert await bench.block_hashes() == [hash_of(early)]
