@@ -19,9 +19,10 @@ class TickLiquidity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TickMap:
-    """Immutable; pools share it. A word that is not in ``words`` was never read, and is unknown: not empty.
+    """Immutable; pools share it. What was never read is not there, and is unknown: not empty.
 
-    ``words`` are the contract's tickBitmap words; ``liquidity`` has an entry for each of their initialised ticks.
+    ``words`` are the contract's tickBitmap words, ``liquidity`` what their initialised ticks hold. A recorded block
+    often knows a word without all of its ticks: a swap reads the liquidity only of those that it crosses.
     """
 
     spacing: int
@@ -53,11 +54,15 @@ class TickMap:
         return (compressed - bit + found) * self.spacing, masked != 0
 
     def moved(self, lower: int, upper: int, amount: int) -> TickMap:
-        """After ``amount`` of liquidity was added to (negative: taken from) a position. Unknown words stay unknown."""
+        """After ``amount`` of liquidity was added to (negative: taken from) a position. What is unknown stays so."""
         words, liquidity = dict(self.words), dict(self.liquidity)
         for tick, net in ((lower, amount), (upper, -amount)):
             word, mask = word_of(tick, self.spacing), 1 << (tick // self.spacing & 255)
             if word not in words:
+                continue
+            if words[word] & mask and tick not in liquidity:
+                if amount < 0:  # nobody knows whether the tick is still initialised
+                    del words[word]
                 continue
             before = liquidity.pop(tick, TickLiquidity(0, 0))
             after = TickLiquidity(before.gross + amount, before.net + net)

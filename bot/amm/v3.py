@@ -37,12 +37,13 @@ class _Walk:
     and ``liquidities`` what step i starts with.
     """
 
-    __slots__ = ("down", "ended", "fee", "ins", "liquidities", "outs", "prices", "tick", "ticks")
+    __slots__ = ("down", "ended", "fee", "ins", "liquidities", "outs", "prices", "tick", "ticks", "unknown")
 
     def __init__(self, pool: V3Pool, down: bool) -> None:
         self.down, self.fee, self.ticks, self.tick = down, pool.fee, pool.ticks, pool.tick
         self.ins, self.outs = [0], [0]
         self.prices, self.liquidities = [pool.sqrt_price], [pool.liquidity]
+        self.unknown: int | None = None
         price = pool.sqrt_price
         self.ended = price <= MIN_SQRT_RATIO + 1 if down else not 0 < price < MAX_SQRT_RATIO - 1
 
@@ -55,6 +56,8 @@ class _Walk:
         """Adds one step, as in the loop of UniswapV3Pool.swap. Raises UnknownState, NoLiquidity."""
         if self.ended:
             raise NoLiquidity("the liquidity runs out before the amount does")
+        if self.unknown is not None:
+            raise UnknownState(f"the liquidity at tick {self.unknown} was never read")
         tick, initialised = self.ticks.next(self.tick, self.down)
         price, liquidity = self.prices[-1], self.liquidities[-1]
         if self.down:
@@ -68,8 +71,11 @@ class _Walk:
             amount_out = (liquidity << 96) * (target - price) // target // price
         fee = -(-amount_in * self.fee // (FEE_UNIT - self.fee))
         if initialised and not self.ended:
-            net = self.ticks.liquidity[tick].net
-            liquidity += -net if self.down else net
+            crossed = self.ticks.liquidity.get(tick)
+            if crossed is None:
+                self.unknown = tick
+            else:
+                liquidity += -crossed.net if self.down else crossed.net
         self.tick = tick - 1 if self.down else tick
         self.ins.append(self.ins[-1] + amount_in + fee)
         self.outs.append(self.outs[-1] + amount_out)

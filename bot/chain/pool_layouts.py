@@ -9,11 +9,22 @@ from eth_utils.crypto import keccak
 from bot import abi
 from bot.amm.ticks import TickLiquidity
 
-V2_RESERVES = 8
-"""uint112 reserve0, uint112 reserve1, uint32 time (UniswapV2Pair, behind UniswapV2ERC20's five slots)."""
 
-V3_PRICE = 0
-"""uint160 sqrtPriceX96, int24 tick, … in every v3 layout (Slot0 is the first of UniswapV3Pool's storage)."""
+@dataclass(frozen=True, slots=True)
+class V2Layout:
+    """The slot of uint112 reserve0, uint112 reserve1, uint32 time; and, where the fee is not a constant in the code,
+    the slots of its numerator and denominator."""
+
+    name: str
+    reserves: int
+    fee: tuple[int, int] | None = None
+
+
+V2_LAYOUTS = (
+    V2Layout("uniswap-v2", reserves=8),  # UniswapV2Pair, behind UniswapV2ERC20's five slots
+    V2Layout("stored-fee-v2", reserves=10, fee=(8, 9)),  # the fork of 0xaf9742157a67e35f1aa0803e6ec589ca4cfd0864
+)
+V2_LAYOUT = {layout.name: layout for layout in V2_LAYOUTS}
 
 _MASK_112 = (1 << 112) - 1
 _MASK_128 = (1 << 128) - 1
@@ -22,9 +33,10 @@ _MASK_160 = (1 << 160) - 1
 
 @dataclass(frozen=True, slots=True)
 class V3Layout:
-    """The slots of ``liquidity``, and of the mappings ``ticks`` and ``tickBitmap``."""
+    """The slots of Slot0's price and tick, of ``liquidity``, and of the mappings ``ticks`` and ``tickBitmap``."""
 
     name: str
+    price: int
     liquidity: int
     ticks: int
     bitmap: int
@@ -39,11 +51,13 @@ class V3Layout:
 
 
 V3_LAYOUTS = (
-    V3Layout("uniswap-v3", liquidity=4, ticks=5, bitmap=6),
-    V3Layout("pancake-v3", liquidity=5, ticks=6, bitmap=7),  # feeProtocol is wider: Slot0 takes two slots
+    V3Layout("uniswap-v3", price=0, liquidity=4, ticks=5, bitmap=6),
+    V3Layout("pancake-v3", price=0, liquidity=5, ticks=6, bitmap=7),  # a wider feeProtocol: Slot0 takes two slots
+    V3Layout(
+        "shifted-v3", price=1, liquidity=5, ticks=6, bitmap=7
+    ),  # factory 0x075c42cd233a1c723c0f18f6dd575c8d679fea85
 )
 V3_LAYOUT = {layout.name: layout for layout in V3_LAYOUTS}
-V2_LAYOUT = "uniswap-v2"
 
 
 def reserves(word: int) -> tuple[int, int]:
@@ -52,7 +66,7 @@ def reserves(word: int) -> tuple[int, int]:
 
 
 def price_and_tick(word: int) -> tuple[int, int]:
-    """Of a v3 pool's first slot."""
+    """uint160 sqrtPriceX96, int24 tick, …: the beginning of Slot0."""
     tick = word >> 160 & 0xFFFFFF
     return word & _MASK_160, tick - (1 << 24) if tick >> 23 else tick
 

@@ -79,7 +79,7 @@ async def identify(rpc: JsonRpc, addresses: Iterable[str], block: Block) -> list
         claimed = None if factory is None else abi.address(factory)
         tokens = abi.address(token0), abi.address(token1)
         if reserves is not None:
-            info = PoolInfo(address, "v2", layouts.V2_LAYOUT, claimed, *tokens, ASSUMED, fee_assumed=True)
+            info = PoolInfo(address, "v2", "", claimed, *tokens, ASSUMED, fee_assumed=True)
             pairs.append((info, reserves))
         elif fee is not None and abi.uint(fee) < FEE_UNIT:
             v3.append(PoolInfo(address, "v3", "", claimed, *tokens, abi.uint(fee)))
@@ -131,47 +131,67 @@ def _rows(flat: list[_T], width: int) -> list[list[_T]]:
 
 
 async def _confirm_v2(reader: StateReader, pairs: list[tuple[PoolInfo, bytes]]) -> list[PoolInfo]:
-    """Those that keep what getReserves answered where Uniswap's do, with the fee as far as it can be known."""
-    stored = await reader.slots((info.address, layouts.V2_RESERVES) for info, _ in pairs)
-    right = [
-        info
-        for (info, answer), word in zip(pairs, stored, strict=True)
-        if isinstance(word, int) and layouts.reserves(word) == (abi.uint(answer), abi.uint(answer, 1))
-    ]
-    strangers = [info.address for info in right if info.factory not in FACTORY_FEES]
+    """Those that keep what getReserves answered where just one known layout does."""
+    kept_at = [layout.reserves for layout in layouts.V2_LAYOUTS]
+    slots = product((info.address for info, _ in pairs), kept_at)
+    right: list[tuple[PoolInfo, layouts.V2Layout]] = []
+    for (info, answer), words in zip(pairs, _rows(await reader.slots(slots), len(kept_at)), strict=True):
+        told = abi.uint(answer), abi.uint(answer, 1)
+        fitting = [
+            layout
+            for layout, word in zip(layouts.V2_LAYOUTS, words, strict=True)
+            if isinstance(word, int) and layouts.reserves(word) == told
+        ]
+        if len(fitting) == 1:
+            right.append((replace(info, layout=fitting[0].name), fitting[0]))
+    constant = [info for info, layout in right if layout.fee is None]
+    stored = [(info, *layout.fee) for info, layout in right if layout.fee is not None]
+    return [*await _constant_fees(reader, constant), *await _stored_fees(reader, stored)]
+
+
+async def _constant_fees(reader: StateReader, infos: list[PoolInfo]) -> list[PoolInfo]:
+    """With the fee that the factory or the code is known for."""
+    strangers = [info.address for info in infos if info.factory not in FACTORY_FEES]
     codes = dict(zip(strangers, await reader.codes(strangers), strict=True))
-    confirmed = []
-    for info in right:
+    known = []
+    for info in infos:
         fee = FACTORY_FEES.get(info.factory or "")
         code = codes.get(info.address)
         if fee is None and isinstance(code, bytes):
             fee = CODE_FEES.get(abi.to_hex(keccak(code)))
-        confirmed.append(info if fee is None else replace(info, fee=fee, fee_assumed=False))
-    return confirmed
+        known.append(info if fee is None else replace(info, fee=fee, fee_assumed=False))
+    return known
+
+
+async def _stored_fees(reader: StateReader, stored: list[tuple[PoolInfo, int, int]]) -> list[PoolInfo]:
+    """With the fee that the pair keeps in storage."""
+    words = await reader.slots((info.address, slot) for info, *slots in stored for slot in slots)
+    known = []
+    for (info, *_), (share, whole) in zip(stored, _rows(words, 2), strict=True):
+        if isinstance(share, int) and isinstance(whole, int) and 0 <= share < whole and FEE_UNIT % whole == 0:
+            known.append(replace(info, fee=share * FEE_UNIT // whole, fee_assumed=False))
+    return known
 
 
 async def _confirm_v3(reader: StateReader, infos: list[PoolInfo]) -> list[PoolInfo]:
     """Those whose price, liquidity and current bitmap word lie where just one known layout has them."""
     addresses = [info.address for info in infos]
     answers = await _ask(reader, addresses, ("slot0()", "liquidity()", "tickSpacing()"))
-    wanted = (layouts.V3_PRICE, *(layout.liquidity for layout in layouts.V3_LAYOUTS))
-    stored = _rows(await reader.slots(product(addresses, wanted)), len(wanted))
+    kept_at = [slot for layout in layouts.V3_LAYOUTS for slot in (layout.price, layout.liquidity)]
+    stored = _rows(await reader.slots(product(addresses, kept_at)), len(kept_at))
     suspects: list[tuple[PoolInfo, layouts.V3Layout, int]] = []
-    for info, (slot0, liquidity, spacing), (price, *liquidities) in zip(infos, answers, stored, strict=True):
+    for info, (slot0, liquidity, spacing), words in zip(infos, answers, stored, strict=True):
         if slot0 is None or liquidity is None or spacing is None or abi.sint(spacing) < 1:
             continue
-        tick = abi.sint(slot0, 1)
-        if isinstance(price, int) and layouts.price_and_tick(price) == (abi.uint(slot0), tick):
-            spaced = replace(info, tick_spacing=abi.sint(spacing))
-            suspects += [
-                (spaced, layout, word_of(tick, spaced.tick_spacing))
-                for layout, value in zip(layouts.V3_LAYOUTS, liquidities, strict=True)
-                if value == abi.uint(liquidity)
-            ]
-    told = await reader.calls((info.address, abi.call("tickBitmap(int16)", word)) for info, _, word in suspects)
-    words = await reader.slots((info.address, layout.word_slot(word)) for info, layout, word in suspects)
+        told = abi.uint(slot0), abi.sint(slot0, 1)
+        info = replace(info, tick_spacing=abi.sint(spacing))
+        for layout, (price, value) in zip(layouts.V3_LAYOUTS, _rows(words, 2), strict=True):
+            if isinstance(price, int) and layouts.price_and_tick(price) == told and value == abi.uint(liquidity):
+                suspects.append((info, layout, word_of(told[1], info.tick_spacing)))
+    bitmaps = await reader.calls((info.address, abi.call("tickBitmap(int16)", word)) for info, _, word in suspects)
+    kept_bitmaps = await reader.slots((info.address, layout.word_slot(word)) for info, layout, word in suspects)
     possible: defaultdict[str, list[PoolInfo]] = defaultdict(list)
-    for (info, layout, _), getter, raw in zip(suspects, told, words, strict=True):
+    for (info, layout, _), getter, raw in zip(suspects, bitmaps, kept_bitmaps, strict=True):
         if getter is None or abi.uint(getter) == raw:
             possible[info.address].append(replace(info, layout=layout.name))
     return [only for only, *others in possible.values() if not others]
@@ -190,7 +210,7 @@ async def load(rpc: JsonRpc, infos: Iterable[PoolInfo], block: Block, *, reach: 
     result = LoadResult({}, {})
     infos = list(infos)
     pairs = [info for info in infos if info.kind == "v2"]
-    stored = await reader.slots((info.address, layouts.V2_RESERVES) for info in pairs)
+    stored = await reader.slots((info.address, layouts.V2_LAYOUT[info.layout].reserves) for info in pairs)
     for info, word in zip(pairs, stored, strict=True):
         if isinstance(word, RpcError):
             result.unknown[info.address] = f"reserves: {word.message}"
@@ -212,7 +232,7 @@ async def _load_prices(
     reader: StateReader, infos: list[PoolInfo], unknown: dict[str, str]
 ) -> list[tuple[PoolInfo, V3Pool]]:
     """Pools with price and liquidity, that know no tick yet."""
-    slots = [(info.address, slot) for info in infos for slot in (layouts.V3_PRICE, _layout(info).liquidity)]
+    slots = [(info.address, slot) for info in infos for slot in (_layout(info).price, _layout(info).liquidity)]
     loaded = []
     for info, (first, liquidity) in zip(infos, _rows(await reader.slots(slots), 2), strict=True):
         if isinstance(first, RpcError) or isinstance(liquidity, RpcError):
@@ -236,7 +256,7 @@ async def _load_prices(
 async def _load_ticks(
     reader: StateReader, pools: list[tuple[PoolInfo, V3Pool]], reach: int | None
 ) -> dict[str, TickMap]:
-    """By pool. A word counts as known when it and the liquidity of each of its ticks could be read."""
+    """By pool: the words that could be read, and of their ticks those that could."""
     asked = [(info, word) for info, pool in pools for word in _words(pool, reach)]
     slots = ((info.address, _layout(info).word_slot(word)) for info, word in asked)
     words: dict[str, dict[int, int]] = {info.address: {} for info, _ in pools}
@@ -251,14 +271,7 @@ async def _load_ticks(
     for (info, tick), value in zip(ticks, await reader.slots(slots), strict=True):
         if isinstance(value, int):
             liquidity[info.address][tick] = layouts.tick_liquidity(value)
-        else:
-            words[info.address].pop(word_of(tick, info.tick_spacing), None)
-    maps = {}
-    for info, _ in pools:
-        known, spacing = words[info.address], info.tick_spacing
-        inside = {tick: entry for tick, entry in liquidity[info.address].items() if word_of(tick, spacing) in known}
-        maps[info.address] = TickMap(spacing, known, inside)
-    return maps
+    return {info.address: TickMap(info.tick_spacing, words[info.address], liquidity[info.address]) for info, _ in pools}
 
 
 def _words(pool: V3Pool, reach: int | None) -> range:
