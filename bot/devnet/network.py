@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -63,10 +64,15 @@ class Devnet:
         """Where bundles are taken."""
         return self.builder.url
 
-    async def send_flow(self) -> list[str]:
-        """This slot's transactions, one after the other into the public mempool; their hashes. Raises RpcError."""
-        raws = await self._flow.slot(self.node.rpc)
-        return [await self.node.rpc.call("eth_sendRawTransaction", to_hex(raw)) for raw in raws]
+    async def send_flow(self, gap: float = 0.0) -> list[str]:
+        """This slot's transactions, one after the other into the public mempool, ``gap`` seconds apart whatever the
+        bots do; their hashes. Raises RpcError."""
+        loop = asyncio.get_running_loop()
+        start, hashes = loop.time(), []
+        for number, raw in enumerate(await self._flow.slot(self.node.rpc)):
+            await asyncio.sleep(start + number * gap - loop.time())
+            hashes.append(await self.node.rpc.call("eth_sendRawTransaction", to_hex(raw)))
+        return hashes
 
     async def build_block(self) -> BuiltBlock:
         """Ends the slot, twelve seconds after the last one. Raises BuilderFailed, RpcUnreachable."""

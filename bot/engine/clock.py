@@ -17,12 +17,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Wall time at start plus the monotonic clock since: steps of the wall clock do not disturb latencies."""
+    """The time at start (the wall's, or ``start_seconds`` of a chain with a time of its own) plus the monotonic clock
+    since: steps of the wall clock do not disturb latencies."""
 
     source = "wall+monotonic"
 
-    def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
+    def __init__(self, start_seconds: int | None = None) -> None:
+        start = time.time_ns() if start_seconds is None else start_seconds * 10**9
+        self._offset = start - time.monotonic_ns()
 
     def now_ns(self) -> int:
         return time.monotonic_ns() + self._offset

@@ -213,6 +213,7 @@ class Reason(StrEnum):
     STALE = "stale"  # the head moved on before it was sent
     CONFLICT = "conflict"  # a better intent of ours holds one of its pools
     NO_OPERATOR = "no_operator"  # every operator account has an open bundle
+    CLOSING = "closing"  # the bot is about to end
     PAPER = "paper"  # proven, and not sent because there is no key
     INTERRUPTED = "interrupted"  # the process ended before the outcome was known
 

@@ -26,7 +26,9 @@ from bot.errors import UserError
 PASSWORD = "MEV_KEYSTORE_PASSWORD"
 """The environment variable with the password of key files."""
 
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,39}")  # shorter than a key in hexadecimal
+SOURCES = "a key is named by env:VARIABLE, keystore:FILE or devnet:0 to devnet:9, and by nothing else"
+
+_SOURCE = re.compile(r"(env):([A-Z_][A-Z0-9_]{0,39})|(keystore):(.+)|(devnet):([0-9])")
 
 logger = structlog.get_logger(__name__)
 
@@ -52,7 +54,7 @@ class Signer:
         *,
         chain_id: int,
         nonce: int,
-        to: str,
+        to: str | None,
         data: bytes,
         gas: int,
         max_fee_per_gas: int,
@@ -60,14 +62,15 @@ class Signer:
         value: int = 0,
         access_list: Sequence[tuple[str, Sequence[int]]] = (),
     ) -> tuple[bytes, str]:
-        """A type-2 transaction (EIP-1559), signed: its raw bytes and its hash. Fees are wei per gas."""
+        """A type-2 transaction (EIP-1559), signed: its raw bytes and its hash. Without ``to`` it creates a contract.
+        Fees are wei per gas."""
         fields = [
             _number(chain_id),
             _number(nonce),
             _number(max_priority_fee_per_gas),
             _number(max_fee_per_gas),
             _number(gas),
-            to_bytes(to),
+            to_bytes(to) if to else b"",
             _number(value),
             data,
             [[to_bytes(address), [slot.to_bytes(32, "big") for slot in slots]] for address, slots in access_list],
@@ -103,15 +106,19 @@ def load(source: str) -> Signer | None:
     None when the variable is not set: without a key the bot runs in paper mode. Raises UserError for all that is
     there and cannot be used.
     """
-    kind, _, name = source.partition(":")
-    if kind == "env" and _VARIABLE.fullmatch(name):
+    if not (match := _SOURCE.fullmatch(source)):
+        raise UserError(SOURCES)  # what it says is not repeated: it may be the key itself
+    kind, name = (group for group in match.groups() if group)
+    if kind == "env":
         return from_environment(name)
-    if kind == "keystore" and name:
+    if kind == "keystore":
         return from_keystore(Path(name))
-    if kind == "devnet" and name in tuple("0123456789"):
-        return Signer(bytes(account(int(name)).key))
-    # What it says is not repeated: it may be the key itself.
-    raise UserError("a key is named by env:VARIABLE, keystore:FILE or devnet:0 to devnet:9, and by nothing else")
+    return Signer(bytes(account(int(name)).key))
+
+
+def is_source(source: str) -> bool:
+    """Whether ``load`` understands it. A variable's name is shorter than a key, so that none passes for one."""
+    return _SOURCE.fullmatch(source) is not None
 
 
 def ephemeral() -> Signer:

@@ -51,7 +51,8 @@ class Open:
 
 @dataclass(slots=True)
 class Stats:
-    """What the executor did in this run. Latencies: nanoseconds from the event to a relay's answer."""
+    """What the executor did in this run. Latencies: nanoseconds from a pending transaction seen to the
+    relay's answer to the bundle behind it."""
 
     submitted: int = 0
     refused: Counter[Reason] = field(default_factory=Counter)
@@ -69,6 +70,7 @@ class BundleExecutor:
         self,
         *,
         contract: str,
+        weth: str,
         fork: HeadFork,
         prover: Prover,
         node: JsonRpc,
@@ -81,12 +83,14 @@ class BundleExecutor:
         run: int,
         clock: Clock,
     ) -> None:
-        self._contract, self._fork, self._prover, self._node = contract, fork, prover, node
+        self._contract, self._weth = contract, weth
+        self._fork, self._prover, self._node = fork, prover, node
         self._ledger, self._risk, self._bids, self._relays = ledger, risk, bids, list(relays)
         self._operators, self._chain_id, self._run, self._clock = operators, chain_id, run, clock
         self._open: dict[str, Open] = {}
         self._found: list[Opportunity] = []
         self._sending: set[asyncio.Task[None]] = set()
+        self._closing = False
         self.stats = Stats()
 
     # --- decide ------------------------------------------------------------------------------------------------------
@@ -102,7 +106,7 @@ class BundleExecutor:
                 logger.debug("not taken", opportunity=opportunity.id, reason=refusal.reason, detail=refusal.detail)
 
     async def _take(self, opportunity: Opportunity) -> None:
-        self._check_fresh(opportunity)
+        self._check_free(opportunity)
         intent_id = hashlib.sha256(f"{self._run}:{opportunity.id}".encode()).hexdigest()[:16]
         if self._operators is None:
             await self._prove(opportunity, sender=self._contract)
@@ -120,7 +124,9 @@ class BundleExecutor:
             raise
         self._send(intent, numbers)
 
-    def _check_fresh(self, opportunity: Opportunity) -> None:
+    def _check_free(self, opportunity: Opportunity) -> None:
+        if self._closing:
+            raise Refused(Reason.CLOSING)
         if opportunity.block_number != self._fork.block.number:
             raise Refused(Reason.STALE)
         pools = {hop.pool for hop in opportunity.trade.route}
@@ -156,12 +162,19 @@ class BundleExecutor:
     async def _prove(self, opportunity: Opportunity, sender: str) -> tuple[bytes, int, int]:
         """Program, bid and gas of a trade that did on the fork, to the wei, what was computed."""
         trade, base_fee = opportunity.trade, self._fork.block.base_fee
-        steps = plan(trade, Capital.NESTED)
+        steps = plan(trade, Capital.NESTED, weth=self._weth)
         bid = self._bids.bid(trade.gross_profit, opportunity.gas * base_fee)
         if not self._bids.worth_it(trade.gross_profit, opportunity.gas * base_fee, bid):
             raise Refused(Reason.NOT_PROFITABLE)
         promised = trade.gross_profit - bid
-        program = encode(steps, token=trade.token, bid=bid, min_profit=promised, deadline=opportunity.block_number)
+        program = encode(
+            steps,
+            token=trade.token,
+            bid=bid,
+            min_profit=promised,
+            deadline=opportunity.block_number,
+            weth=self._weth,
+        )
         before = [call_of(opportunity.behind, base_fee)] if opportunity.behind else []
         ours = Call(sender, self._contract, program, gas=PROOF_GAS, gas_price=base_fee)
         try:
@@ -201,7 +214,8 @@ class BundleExecutor:
             entry.errors[relay.name] = error
             self._ledger.record_answer(number, error=str(error))
             return
-        self.stats.latencies_ns.append(self._clock.now_ns() - entry.intent.opportunity.seen_ns)
+        if entry.intent.opportunity.behind:
+            self.stats.latencies_ns.append(self._clock.now_ns() - entry.intent.opportunity.seen_ns)
         entry.accepted[relay.name] = bundle_hash
         self._ledger.record_answer(number, bundle_hash=bundle_hash)
 
@@ -211,13 +225,30 @@ class BundleExecutor:
         while self._sending:
             await asyncio.gather(*self._sending)
 
+    def close(self) -> None:
+        """Takes no further opportunity. What is under way is settled at the next heads, while ``open`` is not zero."""
+        self._closing = True
+
+    @property
+    def open(self) -> int:
+        """Intents whose outcome is not known yet."""
+        return len(self._open)
+
+    async def finish(self) -> None:
+        """The last call: waits for the relays and records what was found since the last head."""
+        await self.drain()
+        self._record_found()
+
+    def _record_found(self) -> None:
+        self._ledger.record_opportunities(self._found)
+        self._found.clear()
+
     # --- learn -------------------------------------------------------------------------------------------------------
 
     async def adapt(self, event: Event) -> Event | None:
         """Settles intents whose block has come."""
         if isinstance(event, NewHead):
-            self._ledger.record_opportunities(self._found)
-            self._found.clear()
+            self._record_found()
             await self.drain()
             for entry in [e for e in self._open.values() if e.intent.opportunity.block_number <= event.header.number]:
                 await self._settle(entry, event.header)

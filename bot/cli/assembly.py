@@ -1,0 +1,125 @@
+"""The bot put together: the same parts for demo, paper and live. Only what is passed in differs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bot.chain.decode import header
+from bot.chain.heads import HeadCollector
+from bot.chain.mempool import MempoolCollector
+from bot.chain.pools import from_factories, load
+from bot.cli.profile import Profile
+from bot.engine.clock import Clock
+from bot.engine.loop import Engine
+from bot.engine.types import Event, NewHead, StateDiff
+from bot.errors import UserError
+from bot.execution.accounts import Operators
+from bot.execution.bid import BidPolicy
+from bot.execution.pipeline import BundleExecutor
+from bot.execution.prove import Prover
+from bot.execution.relay import Relay
+from bot.jsonrpc import JsonRpc
+from bot.ledger.ledger import Ledger
+from bot.market.market import Market
+from bot.risk.limits import RiskGate
+from bot.simulation.fork import HeadFork
+from bot.strategies.gas import GasPolicy
+from bot.strategies.registry import strategies
+
+logger = structlog.get_logger(__name__)
+
+
+class MarketFollower:
+    """Keeps the market at the head."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+
+    async def adapt(self, event: Event) -> Event | None:
+        if isinstance(event, NewHead):
+            self._market.follow(event.header, event.logs)
+        return event
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A bot that is ready: ``engine.run()`` runs it."""
+
+    engine: Engine
+    executor: BundleExecutor
+    prover: Prover
+    market: Market
+    fork: HeadFork
+
+
+async def assemble(
+    profile: Profile,
+    *,
+    http: str,
+    ws: str,
+    node: JsonRpc,
+    contract: str,
+    ledger: Ledger,
+    run: int,
+    relays: Sequence[Relay],
+    operators: Operators | None,
+    clock: Clock,
+    rng: random.Random,
+    overrides: StateDiff | None = None,
+) -> Bot:
+    """Reads the market at the node's head and wires the bot to follow it from there. ``contract`` is the executor,
+    ``overrides`` state assumed on every head. Raises RpcUnreachable, and UserError where there is no market."""
+    head = header(await node.call("eth_getBlockByNumber", "latest", False))
+    market = await _market(profile, node, head.number)
+    market.anchor(head)
+    fork = HeadFork(http, head, chain_id=profile.chain_id, block_time=profile.block_time, overrides=overrides)
+    prover = Prover(fork, node, overrides)
+    executor = BundleExecutor(
+        contract=contract,
+        weth=profile.weth,
+        fork=fork,
+        prover=prover,
+        node=node,
+        ledger=ledger,
+        risk=RiskGate(profile.limits(), ledger, clock),
+        bids=BidPolicy(profile.bot.bid_share_bps, profile.bot.min_profit_wei),
+        relays=relays,
+        operators=operators,
+        chain_id=profile.chain_id,
+        run=run,
+        clock=clock,
+    )
+    engine = Engine(
+        collectors=[HeadCollector(ws, node, clock, head), MempoolCollector(ws, node, clock)],
+        adapters=[executor, MarketFollower(market), fork],
+        strategies=strategies(market, GasPolicy(profile.weth)),
+        executor=executor,
+        clock=clock,
+        rng=rng,
+    )
+    return Bot(engine, executor, prover, market, fork)
+
+
+async def _market(profile: Profile, node: JsonRpc, block: int) -> Market:
+    infos = await from_factories(
+        node,
+        profile.v2_fees(),
+        profile.v3_tiers(),
+        [token.address for token in profile.tokens],
+        block,
+    )
+    loaded = await load(node, infos, block)
+    for address, why in loaded.unknown.items():
+        logger.warning("pool left out", pool=address, why=why)
+    if not loaded.pools:
+        raise UserError(
+            f"no pool found between the {len(profile.tokens)} tokens of profile {profile.name}: "
+            "check its tokens and factories against the chain that the node is on"
+        )
+    market = Market(profile.base_tokens, profile.bot.max_hops)
+    market.add(loaded.pools.values())
+    return market
