@@ -72,6 +72,11 @@ class Graph:
     def route(self, cycle: Cycle) -> Route:
         return tuple(self.hops[leg] for leg in cycle)
 
+    def cycle(self, route: Route) -> Cycle:
+        """The legs of a route through pools of this graph."""
+        slots = [self.slots[hop.pool] for hop in route]
+        return tuple(2 * slot + (self.hops[2 * slot] != hop) for slot, hop in zip(slots, route, strict=True))
+
     def _store(self, cycle: Cycle) -> None:
         """Turns the cycle so that it starts in its best base token; one without any is not ours to trade."""
         ranked = [

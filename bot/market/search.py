@@ -9,7 +9,7 @@ from bot.market import sizing
 from bot.market.graph import Cycle
 from bot.market.view import View
 
-FLOAT_ERROR = 1e-12  # of the amount: what a float profit may be off by
+FLOAT_ERROR = 1e-12  # of amount and profit: what a float profit may be off by
 
 
 def search(view: View, touched: Iterable[str] | None = None, least: Mapping[str, int] | None = None) -> list[Trade]:
@@ -32,7 +32,7 @@ def best_trade(view: View, cycle: Cycle, least: int = 1) -> Trade | None:
     legs = view.legs(cycle)
     size = sizing.optimum(legs) if legs else None
     # What is exact only rounds down from the real optimum, so that the float may turn a cycle away, never pass it.
-    if legs is None or size is None or size.profit + FLOAT_ERROR * size.amount < least:
+    if legs is None or size is None or size.profit + FLOAT_ERROR * (size.amount + size.profit) < least:
         return None
     amounts = sizing.refine(legs, size)
     if amounts is None or amounts[-1] - amounts[0] < least:

@@ -16,7 +16,7 @@ from bot.amm.pool import NoLiquidity, Pool, Segment, UnknownState
 Legs = Sequence[tuple[Pool, bool]]
 """The pools of a cycle in order, each with ``zero_for_one``."""
 
-EXHAUSTIVE = 64  # candidates up to which every one is tried
+EXHAUSTIVE = 128  # candidates up to which every one is tried
 NEIGHBOURS = 4  # candidates on either side than which the result is never worse
 LONGEST_CLIMB = 256  # candidates tried at most while climbing
 
@@ -119,7 +119,7 @@ def refine(legs: Legs, size: Size) -> tuple[int, ...] | None:
         return None
     coarse = start.index(min(start[:-1]))
     candidates = _Candidates(legs, coarse)
-    middle = start[coarse]
+    middle = max(1, start[coarse])
     spread = ceil(size.spread * middle / start[0])
     if 2 * spread < EXHAUSTIVE:
         middle = candidates.best(range(middle - spread, middle + spread + 1), middle)
@@ -130,13 +130,24 @@ def refine(legs: Legs, size: Size) -> tuple[int, ...] | None:
 
 
 def _known(legs: Legs, amount: int) -> tuple[int, ...] | None:
-    """Amounts at ``amount``, or at the first of some smaller ones at which all are known; ``None`` where none is left
-    over."""
+    """Amounts at ``amount``, or at the first of some smaller ones at which all are known."""
     for shift in (None, 40, 20, 10, 5, 2, 1):
-        amounts = quote(legs, amount if shift is None else amount - max(1, amount >> shift))
+        smaller = amount if shift is None else amount - max(1, amount >> shift)
+        amounts = quote(legs, smaller) if smaller else None
         if amounts is not None:
-            return amounts if min(amounts) > 0 else None
+            return amounts
     return None
+
+
+def _least_in(pool: Pool, zero_for_one: bool, amount_out: int) -> int:
+    """The least input that yields ``amount_out`` or more: what v3 asks for an exact output can be a unit or two above
+    it."""
+    amount = pool.quote_out(zero_for_one, amount_out)
+    for _ in range(NEIGHBOURS):
+        if pool.quote_in(zero_for_one, amount - 1) < amount_out:
+            break
+        amount -= 1
+    return amount
 
 
 def _gain(amounts: tuple[int, ...]) -> int:
@@ -193,7 +204,7 @@ class _Candidates:
             return None
         try:
             for pool, zero_for_one in reversed(self._legs[: self._coarse]):
-                candidate = pool.quote_out(zero_for_one, candidate)
+                candidate = _least_in(pool, zero_for_one, candidate)
         except (UnknownState, NoLiquidity):
             return None
         return quote(self._legs, candidate)

@@ -1,0 +1,35 @@
+"""Cycles that a pending transaction opens or widens, taken directly behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.engine.fees import next_base_fee
+from bot.engine.types import Event, Opportunity, PendingEffect
+from bot.market.market import Market
+from bot.market.search import best_trade, search
+from bot.strategies.gas import GasPolicy
+
+
+class Backrun:
+    """Trades on the state that the pending transaction leaves. A cycle that gains as much without the transaction is
+    the arbitrage strategy's."""
+
+    name = "backrun"
+
+    def __init__(self, market: Market, gas: GasPolicy) -> None:
+        self._market, self._gas = market, gas
+
+    def process(self, event: Event) -> Sequence[Opportunity]:
+        """Best first; they may share pools, and then only one of them holds."""
+        head = self._market.head
+        if not isinstance(event, PendingEffect) or head is None:
+            return []
+        before, after = self._market.view, self._market.after(event.logs)
+        base_fee = next_base_fee(head)
+        trades = search(after, after.changed, self._gas.least(base_fee))
+        return [
+            Opportunity(self.name, trade, head.number + 1, event.tx, event.seen_ns)
+            for trade in self._gas.paying(trades, base_fee)
+            if best_trade(before, before.graph.cycle(trade.route), trade.gross_profit) is None
+        ]

@@ -1,0 +1,19 @@
+"""Every strategy, one line each."""
+
+from __future__ import annotations
+
+from bot.engine.seam import Strategy
+from bot.market.market import Market
+from bot.strategies.arbitrage import Arbitrage
+from bot.strategies.backrun import Backrun
+from bot.strategies.gas import GasPolicy
+
+STRATEGIES = (
+    Arbitrage,
+    Backrun,
+)
+
+
+def strategies(market: Market, gas: GasPolicy) -> list[Strategy]:
+    """One of each, on this market."""
+    return [strategy(market, gas) for strategy in STRATEGIES]

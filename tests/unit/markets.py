@@ -1,0 +1,127 @@
+"""Random markets, and the slow ways to the answers that the market must find fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+
+from hypothesis import strategies as st
+
+from bot.amm.pool import NoLiquidity, Pool, UnknownState
+from bot.amm.tick_math import sqrt_ratio_at_tick
+from bot.amm.ticks import TickLiquidity, TickMap
+from bot.amm.v2 import SYNC, V2Pool
+from bot.amm.v3 import SWAP, V3Pool
+from bot.engine.types import Header, Hop, Log, Route
+from bot.market.market import Market
+
+TOKENS = tuple(f"0x{number:040x}" for number in range(1, 6))
+WETH = TOKENS[0]
+SPACING = 60
+
+
+def address(number: int) -> str:
+    return f"0x{0xF000 + number:040x}"
+
+
+def header(number: int, hash_: str, parent: str) -> Header:
+    return Header(number, hash_, parent, 12 * number, 10**9, 30_000_000, 15_000_000, address(99))
+
+
+def sync(pool: str, reserve0: int, reserve1: int) -> Log:
+    return Log(pool, (SYNC,), reserve0.to_bytes(32, "big") + reserve1.to_bytes(32, "big"))
+
+
+def log_for(pool: Pool, amount: int) -> Log:
+    """Something that moves the pool: what it would emit after ``amount`` came in."""
+    if isinstance(pool, V2Pool):
+        return sync(pool.address, pool.reserve0 + amount, pool.reserve1)
+    assert isinstance(pool, V3Pool)
+    words = (amount, -1 % 2**256, pool.sqrt_price + amount, pool.liquidity + amount, pool.tick % 2**256)
+    return Log(pool.address, (SWAP,), b"".join(word.to_bytes(32, "big") for word in words))
+
+
+def snapshot(market: Market) -> tuple[object, ...]:
+    """All that can be seen of a market."""
+    view = market.view
+    rates = {leg: view.open([(leg, leg)]) for leg in range(len(market.graph.hops))}
+    return market.pools(), dict(market.unknown), rates, view.open(market.graph.cycles())
+
+
+@st.composite
+def v2_pools(draw: st.DrawFn, number: int, low: int, high: int, tokens: int = 4) -> V2Pool:
+    token0, token1 = sorted(draw(st.permutations(TOKENS[:tokens]))[:2])
+    fee = draw(st.sampled_from([(997, 1000), (9975, 10_000), (1, 1)]))
+    return V2Pool(address(number), token0, token1, draw(st.integers(low, high)), draw(st.integers(low, high)), *fee)
+
+
+@st.composite
+def v3_pools(draw: st.DrawFn, number: int, low: int, high: int, tokens: int = 4) -> V3Pool:
+    """Up to four positions; where they overlap, liquidity changes under way, and outside them there is none."""
+    token0, token1 = sorted(draw(st.permutations(TOKENS[:tokens]))[:2])
+    edges: dict[int, TickLiquidity] = {}
+    tick = draw(st.integers(-2000, 2000))
+    active = 0
+    for _ in range(draw(st.integers(1, 4))):
+        lower = draw(st.integers(-50, 48)) * SPACING
+        upper = lower + draw(st.integers(1, 40)) * SPACING
+        amount = draw(st.integers(low, high))
+        for edge, net in ((lower, amount), (upper, -amount)):
+            before = edges.get(edge, TickLiquidity(0, 0))
+            edges[edge] = TickLiquidity(before.gross + amount, before.net + net)
+        active += amount if lower <= tick < upper else 0
+    return V3Pool(
+        address(number),
+        token0,
+        token1,
+        draw(st.sampled_from([500, 3000, 10_000])),
+        SPACING,
+        sqrt_ratio_at_tick(tick),
+        tick,
+        active,
+        TickMap.complete(SPACING, edges),
+    )
+
+
+def pools(number: int, low: int, high: int) -> st.SearchStrategy[Pool]:
+    return st.one_of(v2_pools(number, low, high), v3_pools(number, low, high))
+
+
+@st.composite
+def markets(draw: st.DrawFn, low: int, high: int, most: int = 6) -> list[Pool]:
+    return [draw(pools(number, low, high)) for number in range(draw(st.integers(2, most)))]
+
+
+def all_routes(market: list[Pool], base: str, max_hops: int) -> Iterator[Route]:
+    """Every simple cycle from ``base``, by trying all orders of all pools."""
+    for hops in range(2, max_hops + 1):
+        for chosen in permutations(market, hops):
+            token, route = base, []
+            for pool in chosen:
+                if token not in (pool.token0, pool.token1):
+                    break
+                other = pool.token1 if token == pool.token0 else pool.token0
+                route.append(Hop(pool.address, pool.kind, token, other))
+                token = other
+            else:
+                inner = [hop.token_in for hop in route]
+                if token == base and len(set(inner)) == hops:
+                    yield tuple(route)
+
+
+def amounts(market: list[Pool], route: Route, amount: int) -> tuple[int, ...] | None:
+    """The chain of exact quotes."""
+    by_address = {pool.address: pool for pool in market}
+    chain = [amount]
+    for hop in route:
+        try:
+            chain.append(by_address[hop.pool].quote_in(hop.zero_for_one, chain[-1]))
+        except (UnknownState, NoLiquidity):
+            return None
+    return tuple(chain)
+
+
+def best_by_trying(market: list[Pool], route: Route, most: int) -> int:
+    """The greatest gain of any input up to ``most``; 0 where nothing gains."""
+    chains = (amounts(market, route, amount) for amount in range(1, most + 1))
+    return max(0, *(chain[-1] - chain[0] for chain in chains if chain), 0)

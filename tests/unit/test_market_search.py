@@ -1,0 +1,248 @@
+"""Search and sizing against brute force: what is found is exact, and nothing better is missed."""
+
+from __future__ import annotations
+
+import json
+import random
+from math import inf, sqrt
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markets import TOKENS, WETH, address, all_routes, amounts, best_by_trying, markets, pools
+
+from bot.amm.pool import Pool
+from bot.amm.ticks import TickLiquidity, TickMap
+from bot.amm.v2 import V2Pool
+from bot.amm.v3 import V3Pool
+from bot.engine.types import Trade
+from bot.market import sizing
+from bot.market.market import Market
+from bot.market.search import FLOAT_ERROR, best_disjoint, best_trade, search
+
+PATHS = Path(__file__).parents[3] / "shared/data/vectors/degenbot/paths"
+TINY = 400
+
+
+def market_of(pools: list[Pool], hops: int = 3) -> Market:
+    market = Market([WETH], hops)
+    market.add(pools)
+    return market
+
+
+@settings(max_examples=150, deadline=None)
+@given(markets(20, TINY, 4))
+def test_finds_what_trying_every_input_of_every_route_finds(pools: list[Pool]) -> None:
+    expected = {}
+    for route in all_routes(pools, WETH, 4):
+        gain = best_by_trying(pools, route, TINY)
+        if gain:
+            expected[route] = gain
+    found = {trade.route: trade.gross_profit for trade in search(market_of(pools, 4).view)}
+    assert found == expected
+
+
+@settings(deadline=None)
+@given(markets(10**14, 10**22), st.randoms(use_true_random=False))
+def test_trades_are_exact_sorted_and_the_same_in_every_run(pools: list[Pool], rng: random.Random) -> None:
+    trades = search(market_of(pools).view)
+    for trade in trades:
+        assert amounts(pools, trade.route, trade.amounts[0]) == trade.amounts
+        assert trade.gross_profit > 0
+        assert trade.token == WETH == trade.route[-1].token_out
+        assert len({hop.pool for hop in trade.route}) == len(trade.route)
+    keys = [(-trade.gross_profit, tuple(hop.pool for hop in trade.route)) for trade in trades]
+    assert keys == sorted(keys)
+    assert len({trade.route for trade in trades}) == len(trades)
+    rng.shuffle(pools)
+    assert search(market_of(pools).view) == trades
+
+
+@settings(deadline=None)
+@given(markets(10**4, 10**22))
+def test_refined_amounts_beat_their_neighbours_and_the_float_never_underestimates(pools: list[Pool]) -> None:
+    for route in all_routes(pools, WETH, 3):
+        view = market_of(pools).view
+        legs = view.legs(view.graph.cycle(route))
+        assert legs is not None
+        size = sizing.optimum(legs)
+        exact = sizing.refine(legs, size) if size else None
+        if size is None or exact is None:
+            continue
+        gain = exact[-1] - exact[0]
+        assert gain <= size.profit + FLOAT_ERROR * (size.amount + size.profit)
+        around = range(max(1, exact[0] - sizing.NEIGHBOURS), exact[0] + sizing.NEIGHBOURS + 1)
+        far = (exact[0] * part // 1000 for part in (1, 500, 900, 999, 1001, 1100, 2000, 100_000))
+        for amount in {*around, *far}:
+            other = amounts(pools, route, amount) if amount > 0 else None
+            assert other is None or other[-1] - other[0] <= gain, amount
+
+
+@settings(deadline=None)
+@given(pools(0, 10**9, 10**18), st.booleans())
+def test_a_search_by_what_changed_finds_what_a_full_one_finds_there(pool: Pool, known: bool) -> None:
+    rest: list[Pool] = [
+        V2Pool(address(1), TOKENS[0], TOKENS[1], 10**18, 10**18),
+        V2Pool(address(2), TOKENS[0], TOKENS[1], 10**18, 2 * 10**18),
+        V2Pool(address(3), TOKENS[0], TOKENS[2], 10**18, 10**18),
+        V2Pool(address(4), TOKENS[1], TOKENS[2], 3 * 10**18, 10**18),
+    ]
+    market = market_of([*rest, pool])
+    if not known:
+        market.remove([pool.address])
+    everything = search(market.view)
+    through = [trade for trade in everything if pool.address in {hop.pool for hop in trade.route}]
+    assert search(market.view, [pool.address]) == through
+    assert known or not through
+    least = everything[0].gross_profit
+    assert search(market.view, least={WETH: least}) == [t for t in everything if t.gross_profit >= least]
+
+
+@settings(deadline=None)
+@given(markets(10**6, 10**18, 7))
+def test_disjoint_trades_share_no_pool_and_leave_none_that_could_join(pools: list[Pool]) -> None:
+    trades = search(market_of(pools).view)
+    chosen = best_disjoint(reversed(trades))
+    used = [hop.pool for trade in chosen for hop in trade.route]
+    assert len(used) == len(set(used))
+    assert chosen[:1] == trades[:1]
+    assert all(not set(used).isdisjoint(hop.pool for hop in trade.route) for trade in trades)
+
+
+def coarse_market() -> list[Pool]:
+    """18 decimals against 6: one unit of the stable coin costs 4e8 wei."""
+    return [
+        V2Pool(address(0), TOKENS[0], TOKENS[1], 1000 * 10**18, 2_500_000 * 10**6),
+        V2Pool(address(1), TOKENS[0], TOKENS[1], 800 * 10**18, 2_030_000 * 10**6),
+    ]
+
+
+def test_pays_no_more_than_the_least_input_for_a_coarse_amount() -> None:
+    pools = coarse_market()
+    (trade,) = search(market_of(pools).view)
+    assert trade.amounts[1] < 10**12
+    one_less = amounts(pools, trade.route, trade.amounts[0] - 1)
+    assert one_less is not None and one_less[1] == trade.amounts[1] - 1
+    # two constant products: (sqrt(k² x1 y1 x2 y2) - x1 x2) / (k x2 + k² y1), WETH sold where it is dear
+    x1, y1, x2, y2, keep = 800e18, 2_030_000e6, 2_500_000e6, 1000e18, 0.997
+    best = (keep * sqrt(x1 * y1 * x2 * y2) - x1 * x2) / (keep * x2 + keep**2 * y1)
+    assert trade.amounts[0] == pytest.approx(best, rel=1e-6)
+
+
+@pytest.mark.parametrize("off", [0.99, 0.9999, 1.0001, 1.01])
+def test_climbs_to_the_optimum_from_a_float_that_is_wrong(off: float) -> None:
+    view = market_of(coarse_market()).view
+    (trade,) = search(view)
+    legs = view.legs(view.graph.cycle(trade.route))
+    assert legs is not None
+    amount, profit = trade.amounts[0] * off, float(trade.gross_profit)
+    found = sizing.refine(legs, sizing.Size(amount, profit, spread=trade.amounts[0] * 1e-4))
+    assert found is not None
+    assert trade.gross_profit - (found[-1] - found[0]) < 10**9, "a unit of the coarse token is worth 4e8 wei"
+
+
+def test_ends_where_the_known_range_ends() -> None:
+    """A v3 pool read in one bitmap word only: the optimum lies beyond it, and is not guessed at."""
+    ticks = TickMap(60, {0: 0}, {})
+    narrow = V3Pool(address(0), TOKENS[0], TOKENS[1], 500, 60, 1 << 96, 0, 10**18, ticks)
+    dear = V2Pool(address(1), TOKENS[0], TOKENS[1], 10**22, 3 * 10**23)
+    pools: list[Pool] = [narrow, dear]
+    view = market_of(pools).view
+    assert search(view) != []
+    for trade in search(view):
+        assert amounts(pools, trade.route, trade.amounts[0]) == trade.amounts
+        assert amounts(pools, trade.route, trade.amounts[0] * 11 // 10) is None, "it went as far as is known"
+
+
+def test_a_market_without_a_gain_or_with_an_empty_pool_has_no_trades() -> None:
+    even = [V2Pool(address(number), TOKENS[0], TOKENS[1], 10**18, 10**18) for number in range(3)]
+    assert search(market_of(list(even)).view) == []
+    empty = V2Pool(address(3), TOKENS[0], TOKENS[1], 0, 0)
+    skewed = V2Pool(address(4), TOKENS[0], TOKENS[1], 10**18, 2 * 10**18)
+    trades = search(market_of([*even, empty, skewed]).view)
+    assert len(trades) == 3
+    assert all(address(3) not in {hop.pool for hop in trade.route} for trade in trades)
+
+
+# --- recorded pool states --------------------------------------------------------------------------------------------
+
+
+def recorded(name: str) -> list[Pool]:
+    """The pools of a recorded path, on one token pair; fees are not recorded, ticks are all there are."""
+    if not PATHS.exists():
+        pytest.skip("recorded paths (../shared/data) are not beside this checkout")
+    found: list[Pool] = []
+    for at, state in json.loads((PATHS / name).read_text())["pool_states"].items():
+        if state["type"] == "v2":
+            reserves = state["reserves_token0"], state["reserves_token1"]
+            found.append(V2Pool(at.lower(), TOKENS[0], TOKENS[1], *reserves))
+            continue
+        ticks = {
+            int(tick): TickLiquidity(held["liquidity_gross"], held["liquidity_net"])
+            for tick, held in state["tick_data"].items()
+        }
+        price, spacing = state["sqrt_price_x96"], 60
+        found.append(
+            V3Pool(
+                at.lower(),
+                TOKENS[0],
+                TOKENS[1],
+                3000,
+                spacing,
+                price,
+                state["tick"],
+                state["liquidity"],
+                TickMap.complete(spacing, ticks),
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "simple_v2_arb_profitable.json",
+        "simple_v2_arb_cross_fee.json",
+        "simple_v3_arb_same_tick_spacing.json",
+        "simple_v3_arb_cross_fee_tier.json",
+        "simple_mixed_v2_v3.json",
+    ],
+)
+def test_recorded_paths_against_golden_section(name: str) -> None:
+    """Against a search that knows nothing of segments: ternary on the exact quotes alone."""
+    pools = recorded(name)
+    view = market_of(pools).view
+    for route in all_routes(pools, WETH, 2):
+        low, high = 0, 10**20
+        while high - low > 100:
+            third = (high - low) // 3
+            left, right = (gain(amounts(pools, route, at)) for at in (low + third, high - third))
+            low, high = (low + third, high) if left < right else (low, high - third)
+        best = max(gain(amounts(pools, route, at)) for at in range(low, high + 1))
+        trade = best_trade(view, view.graph.cycle(route))
+        assert (trade.gross_profit if trade else 0) >= max(0, best - 1), name
+
+
+def gain(chain: tuple[int, ...] | None) -> float:
+    return -inf if chain is None else chain[-1] - chain[0]
+
+
+def test_a_trade_of_one_cycle_is_what_search_finds() -> None:
+    view = market_of(coarse_market()).view
+    (trade,) = search(view)
+    assert isinstance(trade, Trade)
+    cycle = view.graph.cycle(trade.route)
+    assert best_trade(view, cycle) == trade
+    assert best_trade(view, cycle, trade.gross_profit) == trade
+    assert best_trade(view, cycle, trade.gross_profit + 1) is None
+
+
+@settings(deadline=None)
+@given(markets(10**15, 10**20))
+def test_open_cycles_are_those_that_a_small_amount_gains_on(pools: list[Pool]) -> None:
+    view = market_of(pools).view
+    for cycle in view.graph.cycles():
+        chain = amounts(pools, view.graph.route(cycle), 10**9)
+        if chain and chain[-1] > chain[0]:
+            assert view.open([cycle])
