@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,9 @@ from bot.paths import data_dir, foundry, foundry_version, node_modules, repo_roo
 app = typer.Typer()
 
 SET_UP = "run `make setup`"
+
+_VARIABLE = re.compile(r'"(?:\$\{(\w+)\}|env:(\w+))"')
+"""A value of a profile that comes from the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,24 @@ def data() -> Iterator[Finding]:
         yield Finding("ledger", False, str(path), str(error))
 
 
+def profiles() -> Iterator[Finding]:
+    """Whether they can be read, and which of their variables are set; never what is in them."""
+    from bot.cli.profile import load
+
+    for path in sorted((repo_root() / "forks").glob("*.toml")):
+        needed = path.stem == "devnet"
+        try:
+            profile = load(path)
+            yield Finding(f"forks/{path.name}", True, f"chain {profile.chain_id}", needed=needed)
+        except UserError as error:
+            yield Finding(f"forks/{path.name}", False, "not valid", str(error), needed=needed)
+        for match in _VARIABLE.finditer(path.read_text(encoding="utf-8")):
+            name = match[1] or match[2]
+            there = bool(os.environ.get(name))
+            mend = f"export {name} to run forks/{path.name}"
+            yield Finding(name, there, "set" if there else "not set", mend, needed=False)
+
+
 def loopback() -> Iterator[Finding]:
     """The demo's node and relay listen on free ports of 127.0.0.1."""
     try:
@@ -154,7 +176,7 @@ def loopback() -> Iterator[Finding]:
         yield Finding("loopback port", False, str(error), "allow this user to listen on 127.0.0.1")
 
 
-CHECKS = (python, node, tools, set_up, data, loopback)
+CHECKS = (python, node, tools, set_up, data, profiles, loopback)
 
 
 def _answer(command: list[Any]) -> str:
