@@ -1,7 +1,7 @@
 """The command ``mev``: finds the command's file, runs it, and turns what went wrong into one line and a status.
 
 A command is one file with ``app = typer.Typer()`` and one line in COMMANDS. Only the chosen command's file is
-imported. Exit status: 0 done; 1 it ran and failed (``raise typer.Exit(1)``, or any exception); 2 bad input.
+imported. Exit status: 0 done; 1 it ran and failed (``raise typer.Exit(1)``, or any exception); 2 bad input; 130 interrupted from the keyboard.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("bot.cli.doctor", "what is installed, reachable and configured; how to mend the rest"),
 }
 """Name, the module that holds its ``app``, and what it does."""
+
+INTERRUPTED = 130  # what shells report after SIGINT, and typer too
 
 HELP = """usage: mev COMMAND [OPTIONS]
 
@@ -51,7 +53,7 @@ def run(args: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        return _tell("interrupted", 1)
+        return INTERRUPTED
     except Exception as error:
         from bot.cli.logs import record_crash
 
@@ -104,3 +106,7 @@ def _tell(message: str, status: int) -> int:
 
     print("mev: " + redact(" ".join(message.split())), file=sys.stderr)
     return status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The project's own files: locks that anyone can install from, and nothing in them that binds to a place."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+REGISTRIES = re.compile(
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs|registry\.yarnpkg|binaries\.soliditylang|"
+    r"--(?:extra-)?index-url|--find-links|--trusted-host|\"resolved\"",
+)
+NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
+
+
+def tracked() -> list[Path]:
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout: there is no list of files")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_nothing_names_a_registry() -> None:
+    for path in tracked():
+        if path == Path(__file__).resolve():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        assert not (found := REGISTRIES.search(text)), f"{path.relative_to(ROOT)} names {found and found[0]}"
+
+
+@pytest.mark.parametrize("lock", ["dev.txt", "runtime.txt"])
+def test_every_python_package_is_pinned_by_hashes(lock: str) -> None:
+    text = (ROOT / "requirements" / lock).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert lines
+    for line in lines:
+        assert re.match(r"\S+==\S+ ", line) and "--hash=sha256:" in line, line
+
+
+def test_locks_hold_what_is_asked_for() -> None:
+    locked = {canonical(name) for name in NAME.findall((ROOT / "requirements" / "dev.txt").read_text())}
+    for asked in ("runtime.in", "dev.in"):
+        names = {canonical(name) for name in NAME.findall((ROOT / "requirements" / asked).read_text())}
+        assert names <= locked, f"{asked} asks for {names - locked}: run make lock"
+
+
+def test_runtime_packages_are_among_the_developers_in_the_same_version() -> None:
+    def pins(lock: str) -> set[str]:
+        return set(re.findall(r"^\S+==\S+", (ROOT / "requirements" / lock).read_text(), re.MULTILINE))
+
+    assert pins("runtime.txt") <= pins("dev.txt")
+
+
+def test_npm_packages_are_pinned_and_locked() -> None:
+    asked = json.loads((ROOT / "package.json").read_text())["dependencies"]
+    packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    assert packages[""]["dependencies"] == asked
+    for name, version in asked.items():
+        assert re.fullmatch(r"(npm:.+@)?\d+\.\d+\.\d+(-[\w.]+)?", version), f"{name} is not pinned: {version}"
+    for path, package in packages.items():
+        assert not path or package["integrity"].startswith("sha512-"), f"{path} has no hash"
