@@ -1,7 +1,8 @@
 """The command ``mev``: finds the command's file, runs it, and turns what went wrong into one line and a status.
 
 A command is one file with ``app = typer.Typer()`` and one line in COMMANDS. Only the chosen command's file is
-imported. Exit status: 0 done; 1 it ran and failed (``raise typer.Exit(1)``, or any exception); 2 bad input; 130 interrupted from the keyboard.
+imported. Exit status: 0 done; 1 it ran and failed (``raise typer.Exit(1)``, or any exception); 2 bad input; 130
+interrupted from the keyboard.
 """
 
 from __future__ import annotations
