@@ -14,12 +14,13 @@ REMEMBERED = 50_000  # hashes; a transaction announced twice is one event
 
 
 class MempoolCollector:
-    """Subscribes to full bodies; a node that announces hashes only is asked for each body."""
+    """Subscribes to full bodies; a node that announces hashes only is asked for each body. Transactions of our ``own``
+    accounts are no events."""
 
     name = "mempool"
 
-    def __init__(self, ws_url: str, rpc: JsonRpc, clock: Clock) -> None:
-        self._ws_url, self._rpc, self._clock = ws_url, rpc, clock
+    def __init__(self, ws_url: str, rpc: JsonRpc, clock: Clock, own: frozenset[str]) -> None:
+        self._ws_url, self._rpc, self._clock, self._own = ws_url, rpc, clock, own
         self._seen: dict[str, None] = {}
 
     async def events(self) -> AsyncIterator[Event]:
@@ -27,7 +28,7 @@ class MempoolCollector:
             seen_ns = self._clock.now_ns()
             if isinstance(body, str):
                 body = await self._rpc.call("eth_getTransactionByHash", body)
-            if not isinstance(body, dict) or body["hash"] in self._seen:
+            if not isinstance(body, dict) or body["hash"] in self._seen or body["from"].lower() in self._own:
                 continue
             self._seen[body["hash"]] = None
             if len(self._seen) > REMEMBERED:

@@ -93,8 +93,9 @@ async def assemble(
         run=run,
         clock=clock,
     )
+    own = operators.addresses if operators else frozenset()
     engine = Engine(
-        collectors=[HeadCollector(ws, node, clock, head), MempoolCollector(ws, node, clock)],
+        collectors=[HeadCollector(ws, node, clock, head), MempoolCollector(ws, node, clock, own)],
         adapters=[executor, MarketFollower(market), fork],
         strategies=strategies(market, GasPolicy(profile.weth)),
         executor=executor,

@@ -14,24 +14,22 @@ from rich.console import Console
 from bot import abi
 from bot.cli.assembly import Bot, assemble
 from bot.cli.demo_report import DemoResult, Progress
-from bot.cli.profile import Profile, load
+from bot.cli.deployment import deploy_executor
+from bot.cli.profile import load
 from bot.cli.startup import open_ledger
 from bot.devnet.deployment import CHAIN_ID
 from bot.devnet.network import Devnet
 from bot.engine.clock import SystemClock
 from bot.execution import keys
 from bot.execution.accounts import Operator, Operators
-from bot.execution.executor import deploy_data, set_operator
 from bot.execution.relay import Relay
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
 from bot.paths import data_dir, repo_root
 
-OWNER = "devnet:0"
 GAP = 0.02  # seconds between two transactions of the flow: three times mainnet's rate
 NEWEST = 16  # intents looked through for those of the last block
 PATIENCE = 30.0  # seconds that the bot may take over one slot
-SETUP_GAS_PRICE = 100 * 10**9  # wei; the most that deploying pays for gas
 
 app = typer.Typer(help="The whole thing on this machine: chain, order flow, builder and bot.")
 T = TypeVar("T")
@@ -65,7 +63,8 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
         console.print("starting the chain …")
         async with Devnet(data_dir(), seed) as net:
             clock = SystemClock(start_seconds=net.deployment.head_timestamp)
-            contract, operators = await _deploy(net, profile)
+            signers = profile.operators()
+            contract = await deploy_executor(net, profile.weth, signers)
             run = ledger.begin_run(RunKind.DEMO, profile=profile.name, chain_id=CHAIN_ID, seed=seed)
             relay = Relay("devnet", net.relay_url, keys.ephemeral())
             try:
@@ -78,7 +77,7 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                     ledger=ledger,
                     run=run,
                     relays=[relay],
-                    operators=operators,
+                    operators=Operators([Operator(signer, mined=0) for signer in signers]),
                     clock=clock,
                     rng=random.Random(seed),
                 )
@@ -118,37 +117,6 @@ async def _while_running(bot: Bot, work: Coroutine[None, None, T]) -> T:
         for task in (engine, worker):
             task.cancel()
         await asyncio.gather(engine, worker, return_exceptions=True)
-
-
-async def _deploy(net: Devnet, profile: Profile) -> tuple[str, Operators]:
-    """The executor on the devnet, its address, and its operators' accounts."""
-    owner, signers = keys.load(OWNER), profile.operators()
-    assert owner is not None, "the devnet's keys are public"
-    nonce = int(await net.node.rpc.call("eth_getTransactionCount", owner.address, "latest"), 16)
-
-    async def send(to: str | None, data: bytes, gas: int) -> str:
-        nonlocal nonce
-        raw, tx_hash = owner.sign_transaction(
-            chain_id=CHAIN_ID,
-            nonce=nonce,
-            to=to,
-            data=data,
-            gas=gas,
-            max_fee_per_gas=SETUP_GAS_PRICE,
-            max_priority_fee_per_gas=1,
-        )
-        nonce += 1
-        await net.node.rpc.call("eth_sendRawTransaction", abi.to_hex(raw))
-        return tx_hash
-
-    created = await send(None, deploy_data(owner.address, profile.weth), 3_000_000)
-    await net.build_block()
-    receipt = await net.node.rpc.call("eth_getTransactionReceipt", created)
-    contract = str(receipt["contractAddress"]).lower()
-    for signer in signers:
-        await send(contract, set_operator(signer.address, True), 100_000)
-    await net.build_block()
-    return contract, Operators([Operator(signer, mined=0) for signer in signers])
 
 
 async def _weth_of(net: Devnet, holder: str) -> int:

@@ -17,6 +17,7 @@ from bot.errors import UserError
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("bot.cli.demo", "a chain of real protocols, order flow and the bot, on this machine"),
     "run": ("bot.cli.run", "the bot on a node, by a profile"),
+    "devnet": ("bot.cli.devnet", "a chain of real protocols with order flow, for mev run"),
     "replay": ("bot.cli.replay", "the bot on recorded real blocks"),
     "ledger": ("bot.cli.ledger", "what was intended, submitted, and what became of it"),
     "program": ("bot.cli.program", "read an executor program"),

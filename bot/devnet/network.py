@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ GAS_LIMIT = 5_000_000  # a sixth of mainnet's: the flow half fills it, so that t
 
 class Devnet:
     """``async with Devnet(data_dir, seed) as net``. A slot: ``send_flow``, then whatever the bots do, then
-    ``build_block``. The same seed and the same bundles give the same chain.
+    ``build_block``. The same seed and the same bundles give the same chain, unless it keeps ``wall_time``.
 
     ``node`` is the anvil, ``deployment`` what stands on it, ``relay_url`` takes bundles (see relay_methods.py).
     """
@@ -29,8 +30,8 @@ class Devnet:
     builder: Builder
     deployment: Deployment
 
-    def __init__(self, data_dir: Path, seed: int) -> None:
-        self._data_dir, self._seed = data_dir, seed
+    def __init__(self, data_dir: Path, seed: int, *, wall_time: bool = False) -> None:
+        self._data_dir, self._seed, self._wall_time = data_dir, seed, wall_time
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -75,6 +76,8 @@ class Devnet:
         return hashes
 
     async def build_block(self) -> BuiltBlock:
-        """Ends the slot, twelve seconds after the last one. Raises BuilderFailed, RpcUnreachable."""
-        self._timestamp += BLOCK_SECONDS
+        """Ends the slot, twelve seconds after the last one or, with ``wall_time``, now. Raises BuilderFailed,
+        RpcUnreachable."""
+        last = self._timestamp
+        self._timestamp = max(int(time.time()), last + 1) if self._wall_time else last + BLOCK_SECONDS
         return await self.builder.build_block(self._timestamp)

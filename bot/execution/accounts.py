@@ -24,6 +24,10 @@ class Operators:
     def __init__(self, operators: Sequence[Operator]) -> None:
         self._operators = list(operators)
 
+    @property
+    def addresses(self) -> frozenset[str]:
+        return frozenset(operator.signer.address for operator in self._operators)
+
     def take(self, intent_id: str) -> Operator | None:
         """A free operator, now busy with the intent; ``None`` when all are."""
         for operator in self._operators:

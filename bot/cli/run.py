@@ -1,0 +1,193 @@
+"""``mev run``: the bot on a node, by a profile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bot import abi
+from bot.cli.assembly import Bot, assemble
+from bot.cli.profile import Profile, load
+from bot.cli.startup import open_ledger
+from bot.engine.clock import SystemClock
+from bot.engine.types import AccountDiff, StateDiff
+from bot.errors import UserError
+from bot.execution.accounts import Operator, Operators
+from bot.execution.executor import deploy_data, is_operator
+from bot.execution.keys import Signer
+from bot.execution.relay import Relay
+from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
+from bot.ledger.ledger import Ledger
+from bot.ledger.records import RunKind
+
+PAPER_CONTRACT = "0x000000000000000000000000000000006d65766b"  # where paper mode imagines an executor
+LAST_BLOCKS = 3  # heads that the end waits for outcomes
+
+app = typer.Typer(help="The bot on a node.")
+
+
+@app.command(epilog="Example: mev run --profile forks/mainnet.toml --paper")
+def run(
+    profile: Annotated[Path, typer.Option(help="which chain, market, relays, limits and keys")],
+    paper: Annotated[bool, typer.Option("--paper", help="prove, and send nothing")] = False,
+    executor: Annotated[str | None, typer.Option(help="our contract, instead of the profile's")] = None,
+    blocks: Annotated[int | None, typer.Option(min=1, help="end after so many blocks; else at Ctrl-C")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout at the end")] = False,
+) -> None:
+    """Follows the chain, finds and proves trades, and sends them as bundles; without keys, or with --paper, it sends
+    nothing. Ctrl-C ends it when the outcomes of what was sent are known."""
+    console = Console(stderr=True)
+    result = asyncio.run(_run(load(profile), paper, executor, blocks, console))
+    if as_json:
+        print(json.dumps(result))
+    else:
+        Console().print(result)
+
+
+async def _run(
+    profile: Profile, paper: bool, executor: str | None, blocks: int | None, console: Console
+) -> dict[str, object]:
+    http, ws = profile.node.http.reveal(), profile.node.ws.reveal()
+    signers = [] if paper else profile.operators()
+    contract = (executor or profile.bot.executor or "").lower()
+    async with JsonRpc(http) as node:
+        await _check_chain(node, profile)
+        overrides: StateDiff = {}
+        if signers:
+            await _check_executor(node, contract, signers)
+        elif not contract:
+            contract, overrides = PAPER_CONTRACT, await _imagined(node, profile.weth)
+        console.print(f"{'live' if signers else 'paper'} on chain {profile.chain_id}, executor {contract}")
+        identity = profile.relay_signer()
+        relays = [Relay(at.name, at.url.reveal(), identity) for at in profile.relays] if signers else []
+        with open_ledger(profile.ledger_file(), console) as ledger:
+            number = ledger.begin_run(
+                RunKind.RUN if signers else RunKind.PAPER, profile=profile.name, chain_id=profile.chain_id
+            )
+            bot = await assemble(
+                profile,
+                http=http,
+                ws=ws,
+                node=node,
+                contract=contract,
+                ledger=ledger,
+                run=number,
+                relays=relays,
+                operators=await _accounts(node, signers),
+                clock=SystemClock(),
+                rng=random.Random(os.urandom(8)),
+                overrides=overrides,
+            )
+            try:
+                await _until_told(bot, blocks, console)
+                await bot.executor.finish()
+                ledger.end_run()
+            finally:
+                for relay in relays:
+                    await relay.close()
+            return _summary(bot, ledger, number)
+
+
+async def _until_told(bot: Bot, blocks: int | None, console: Console) -> None:
+    """Runs the bot until a signal, or the last block; then until nothing is open, but not for ever."""
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    engine = asyncio.create_task(bot.engine.run())
+    try:
+        last = bot.fork.head.number + blocks if blocks else None
+        while not told.is_set() and (last is None or bot.fork.head.number < last):
+            await _next_head(bot, engine, told)
+            _line(bot, console)
+        bot.executor.close()
+        last = bot.fork.head.number + LAST_BLOCKS
+        while bot.executor.open and bot.fork.head.number < last:
+            await _next_head(bot, engine, asyncio.Event())
+    finally:
+        engine.cancel()
+        await asyncio.gather(engine, return_exceptions=True)
+
+
+async def _next_head(bot: Bot, engine: asyncio.Task[None], told: asyncio.Event) -> None:
+    """Returns at the next head or when told. Raises what ended the engine."""
+    head = bot.fork.head.number
+    while bot.fork.head.number == head and not told.is_set():
+        if engine.done():
+            engine.result()
+        await asyncio.sleep(0.05)
+
+
+def _line(bot: Bot, console: Console) -> None:
+    stats, counts = bot.executor.stats, bot.engine.counts
+    console.print(
+        f"block {bot.fork.head.number}  pending {counts.events['PendingTx']}  found {counts.opportunities}  "
+        f"proved {bot.prover.proved}  sent {stats.submitted}  open {bot.executor.open}"
+    )
+
+
+def _summary(bot: Bot, ledger: Ledger, run: int) -> dict[str, object]:
+    summary = ledger.summary(run)
+    return {
+        "run": run,
+        "found": summary.found,
+        "simulated": bot.prover.proved,
+        "submitted": summary.submitted,
+        "landed": summary.landed,
+        "reverted": summary.reverted,
+        "profit_wei": summary.realised,
+        "gas_wei": summary.gas_cost,
+        "refused": {reason.value: count for reason, count in bot.executor.stats.refused.items()},
+        "collectors": {
+            name: {"events": health.events, "restarts": health.restarts, "last_error": health.last_error}
+            for name, health in bot.engine.health.items()
+        },
+        "ledger": str(ledger.path),
+    }
+
+
+# --- checks before anything is written -------------------------------------------------------------------------------
+
+
+async def _check_chain(node: JsonRpc, profile: Profile) -> None:
+    try:
+        chain_id = int(await node.call("eth_chainId"), 16)
+    except (RpcUnreachable, RpcError) as error:
+        raise UserError(f"the node of profile {profile.name} does not answer ({error}): is it running?") from None
+    if chain_id != profile.chain_id:
+        raise UserError(
+            f"the node is on chain {chain_id}, profile {profile.name} is for chain {profile.chain_id}: "
+            "use the profile of that chain"
+        )
+
+
+async def _check_executor(node: JsonRpc, contract: str, signers: list[Signer]) -> None:
+    if not contract:
+        raise UserError("no executor: deploy one (README) and put its address into the profile's [bot], or use --paper")
+    for signer in signers:
+        request = {"to": contract, "data": abi.to_hex(is_operator(signer.address))}
+        answer = await node.call("eth_call", request, "latest")
+        if answer == "0x":
+            raise UserError(f"there is no executor at {contract} on this chain: check the address")
+        if not int(answer, 16):
+            raise UserError(f"{signer.address} is not an operator of {contract}: let the owner call setOperator")
+
+
+async def _imagined(node: JsonRpc, weth: str) -> StateDiff:
+    """An executor that is not there: the code that its creation would leave, owned by itself."""
+    request = {"from": PAPER_CONTRACT, "data": abi.to_hex(deploy_data(PAPER_CONTRACT, weth))}
+    return {PAPER_CONTRACT: AccountDiff(code=abi.to_bytes(await node.call("eth_call", request, "latest")))}
+
+
+async def _accounts(node: JsonRpc, signers: list[Signer]) -> Operators | None:
+    if not signers:
+        return None
+    counts = await node.batch([("eth_getTransactionCount", [signer.address, "latest"]) for signer in signers])
+    return Operators([Operator(signer, int(count, 16)) for signer, count in zip(signers, counts, strict=True)])
