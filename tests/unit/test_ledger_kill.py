@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from bot.ledger.ledger import Ledger
@@ -14,12 +15,16 @@ HERE = Path(__file__).parent
 KILLS = 200 if os.environ.get("MEV_VERIFY") else 20
 
 
-def live_and_die(path: Path, life: int, lines: int, microseconds: int) -> list[str]:
-    """What a writer managed to say before it was killed, some time after it had said so many lines."""
+def start(path: Path, life: int, errors: int | None = None) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": f"{HERE.parent.parent}:{HERE}"}
     command = [sys.executable, HERE / "ledger_writer.py", path, str(life)]
     # Unbuffered: what readline has taken, communicate would not see again.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, bufsize=0) as writer:
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment, bufsize=0)
+
+
+def live_and_die(path: Path, life: int, lines: int, microseconds: int) -> list[str]:
+    """What a writer managed to say before it was killed, some time after it had said so many lines."""
+    with start(path, life) as writer:
         assert writer.stdout
         said = b"".join(writer.stdout.readline() for _ in range(lines))
         assert said.count(b"\n") == lines
@@ -64,3 +69,23 @@ def test_killed_in_mid_write(tmp_path: Path) -> None:
     assert len(intents) > KILLS
     with Ledger.open(path) as ledger:  # quick_check: the file is sound
         assert ledger.token == KILLS + 1
+
+
+def test_writers_that_depose_each_other(tmp_path: Path) -> None:
+    """Each newcomer takes over while the last one writes: that one stops by itself, and no two open intents, of
+    whichever process, share a nonce."""
+    path = tmp_path / "ledger.sqlite"
+    with ExitStack() as stack:
+        writers = []
+        for life in range(4):
+            writers.append(stack.enter_context(start(path, life, subprocess.PIPE)))
+            stack.callback(writers[-1].kill)
+            assert writers[-1].stdout and writers[-1].stdout.readline()
+        for writer in writers[:-1]:
+            _, errors = writer.communicate(timeout=30)
+            assert b"FencedOut" in errors, errors
+    with Reader.open(path) as reader:
+        assert {entry.id.split(".")[0] for entry in reader.entries()} == {"0", "1", "2", "3"}
+        under_way = [entry.nonce for entry in reader.under_way()]
+    assert len(under_way) >= 4
+    assert len(under_way) == len(set(under_way))
