@@ -14,11 +14,12 @@ import pytest
 from eth_utils.crypto import keccak
 
 from bot.abi import address, call, encode, to_bytes, to_hex, uint
-from bot.devnet.artifacts import Source
+from bot.devnet.artifacts import Artifact, Source
 from bot.devnet.deployment import BLOCK_SECONDS, Deployment, account, trader
-from bot.devnet.place import Site
+from bot.devnet.place import PlacingFailed, Site
 from bot.devnet.protocols import aave, balancer, morpho, uniswap_v2, uniswap_v3, uniswap_v4
 from bot.devnet.state import devnet_node, ensure_state, state_key
+from bot.errors import UserError
 from bot.jsonrpc import RpcError
 from bot.paths import repo_root
 
@@ -278,3 +279,19 @@ def test_traders_are_derived_from_the_public_mnemonic(built: tuple[Path, Path, D
     assert tuple(trader(i).address.lower() for i in range(len(deployment.traders))) == deployment.traders
     assert account(0).address == "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
     assert deployment.head_timestamp % BLOCK_SECONDS == 0
+
+
+async def test_a_failed_transaction_says_why(devnet: Devnet) -> None:
+    usdc, nobody = devnet.deployment.token("USDC").address, "0x" + "ab" * 20
+    devnet.site.send(usdc, call("transfer(address,uint256)", nobody, 1), sender=nobody)
+    await devnet.site.rpc.call("anvil_setBalance", nobody, hex(10**18))
+    with pytest.raises(PlacingFailed, match=f"a9059cbb at {usdc} by {nobody} failed: 0xe450d38c"):
+        await devnet.site.settle()  # ERC20InsufficientBalance
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(UserError, match=r"node_modules/@nobody/x\.json is missing: run `make setup`"):
+        Artifact("@nobody/x.json").initcode()
+    pool = Artifact("@aave/core-v3/artifacts/contracts/protocol/pool/Pool.sol/Pool.json")
+    with pytest.raises(ValueError, match="Pool needs the library"):
+        pool.initcode({"SupplyLogic": "0x" + "11" * 20})
