@@ -55,7 +55,11 @@ def fee_allowed(fee: int, logs: Sequence[Log]) -> bool:
 
 
 def fee_contradicted(fee: int, logs: Sequence[Log]) -> bool:
-    """Whether a pair's own logs speak against this fee: its quotes cannot be trusted."""
+    """Whether a pair's own logs speak against a fee that is only assumed: its quotes cannot be trusted.
+
+    No swap can get more than the fee allows; and one that got all that another fee allows tells of that one. (Of a
+    known fee the latter says nothing, since a trader may ask for less than he could.)
+    """
     return not fee_allowed(fee, logs) or fee_from_swaps(logs) not in (None, fee)
 
 

@@ -1,4 +1,4 @@
-"""V3Pool against UniswapV3Pool's own bytecode: every quote equal, every refusal shared."""
+"""V3Pool against the bytecode of UniswapV3Pool and PancakeV3Pool: every quote equal, every refusal shared."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import random
 
 import pytest
-from uniswap_evm import Reverted, V3World
+from uniswap_evm import V3_POOLS, Reverted, V3World
 
 from bot.amm.pool import NoLiquidity
 from bot.amm.tick_math import MAX_TICK, MIN_TICK, sqrt_ratio_at_tick
 from bot.amm.v3 import V3Pool
 
-SWAPS = 12_000 if os.environ.get("MEV_VERIFY") == "1" else 720
+SWAPS = 10_080 if os.environ.get("MEV_VERIFY") == "1" else 720
 SWAPS_A_POOL = 20
 TIERS = ((100, 1), (500, 10), (3000, 60), (10000, 200), (999_999, 16_383), (0, 7))
 
@@ -81,12 +81,13 @@ def crossed(before: V3Pool, after: V3Pool) -> int:
     return sum(low < tick <= high for tick in before.ticks.liquidity)
 
 
+@pytest.mark.parametrize("layout", V3_POOLS)
 @pytest.mark.parametrize("fee, spacing", TIERS)
-def test_every_swap_equals_the_bytecode(fee: int, spacing: int) -> None:
+def test_every_swap_equals_the_bytecode(layout: str, fee: int, spacing: int) -> None:
     done = filled = crossings = 0
     for seed in range(SWAPS // SWAPS_A_POOL // len(TIERS)):
-        dice = random.Random(seed)
-        world = V3World()
+        dice = random.Random(f"{layout} {fee} {seed}")
+        world = V3World(layout)
         pool = random_pool(world, dice, fee, spacing)
         for _ in range(SWAPS_A_POOL):
             before = world.evm.evm.snapshot()

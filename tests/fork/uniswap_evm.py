@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import pyrevm
 
 from bot import abi
-from bot.amm.ticks import TickLiquidity, TickMap, all_words
+from bot.amm.ticks import TickMap, all_words
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import V3Pool
+from bot.chain.pool_layouts import V3_LAYOUT, price_and_tick, tick_liquidity
 from bot.engine.types import Log
 
-UNISWAP = Path(__file__).parents[2] / "node_modules" / "@uniswap"
+PACKAGES = Path(__file__).parents[2] / "node_modules"
+V3_POOLS = {
+    "uniswap-v3": "@uniswap/v3-core/artifacts/contracts/UniswapV3Pool.sol/UniswapV3Pool.json",
+    "pancake-v3": "@pancakeswap/v3-core/artifacts/contracts/PancakeV3Pool.sol/PancakeV3Pool.json",
+}
 OWNER = "0x" + "11" * 20
 PAYER = "0x" + "22" * 20
+
+
+@lru_cache
+def bytecode(artifact: str) -> bytes:
+    """What creates a contract, from an artifact of an npm package."""
+    return bytes.fromhex(json.loads((PACKAGES / artifact).read_text())["bytecode"].removeprefix("0x"))
 
 
 class Reverted(Exception):
@@ -30,8 +43,7 @@ class Evm:
         self.evm.set_block_env(pyrevm.BlockEnv(number=1, timestamp=1_700_000_000))
 
     def deploy(self, artifact: str, arguments: bytes = b"") -> str:
-        code = json.loads((UNISWAP / artifact).read_text())["bytecode"].removeprefix("0x")
-        return str(self.evm.deploy(OWNER, bytes.fromhex(code) + arguments)).lower()
+        return str(self.evm.deploy(OWNER, bytecode(artifact) + arguments)).lower()
 
     def call(self, sender: str, to: str, signature: str, *args: int | str | bytes) -> bytes:
         return self.send(sender, to, abi.call(signature, *args))
@@ -56,7 +68,7 @@ class Evm:
         """Two tokens in order, all of whose supply the payer holds."""
         tokens = []
         for _ in range(2):
-            token = self.deploy("v2-core/build/ERC20.json", abi.encode(abi.MASK_256))
+            token = self.deploy("@uniswap/v2-core/build/ERC20.json", abi.encode(abi.MASK_256))
             self.call(OWNER, token, "transfer(address,uint256)", PAYER, abi.MASK_256)
             tokens.append(token)
         first, second = sorted(tokens)
@@ -99,7 +111,7 @@ class V2World:
     def __init__(self) -> None:
         self.evm = Evm()
         self.token0, self.token1 = self.evm.token_pair()
-        factory = self.evm.deploy("v2-core/build/UniswapV2Factory.json", abi.encode(OWNER))
+        factory = self.evm.deploy("@uniswap/v2-core/build/UniswapV2Factory.json", abi.encode(OWNER))
         made = self.evm.call(OWNER, factory, "createPair(address,address)", self.token0, self.token1)
         self.pair = abi.address(made)
 
@@ -130,23 +142,29 @@ MAX_LIMIT = 1461446703485210103287273052203988822378723970342 - 1
 
 
 class V3World:
-    """One factory and two tokens; pools of any fee and spacing over them."""
+    """Two tokens, and pools of any fee and spacing over them. ``layout`` says whose bytecode."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: str) -> None:
         self.evm = Evm()
+        self.layout = V3_LAYOUT[layout]
         self.token0, self.token1 = self.evm.token_pair()
-        self.factory = self.evm.deploy("v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json")
 
     def create(self, fee: int, spacing: int, sqrt_price: int) -> V3Pool:
-        enabled = self.evm.call(OWNER, self.factory, "feeAmountTickSpacing(uint24)", fee)
-        if abi.sint(enabled) != spacing:
-            self.evm.call(OWNER, self.factory, "enableFeeAmount(uint24,int24)", fee, spacing)
-        made = self.evm.call(OWNER, self.factory, "createPool(address,address,uint24)", self.token0, self.token1, fee)
-        address = abi.address(made)
-        empty = V3Pool(address, self.token0, self.token1, fee, spacing, 0, 0, 0, TickMap.complete(spacing, {}))
+        """A pool that is initialised and empty."""
+        address = self._create(fee, spacing)
+        fixed = address, self.token0, self.token1, fee, spacing
+        empty = V3Pool(*fixed, 0, 0, 0, TickMap.complete(spacing, {}))
         self.evm.call(OWNER, address, "initialize(uint160)", sqrt_price)
         (log,) = self.evm.logs(address)
         return empty.apply(log)
+
+    def _create(self, fee: int, spacing: int) -> str:
+        """As the factory does: the pool's constructor asks its deployer for parameters()."""
+        deployer = "0x" + "33" * 20
+        values = (deployer, self.token0, self.token1, fee, spacing)
+        info = pyrevm.AccountInfo(code=_deployer_code(b"".join(abi.encode(value) for value in values)), nonce=1)
+        self.evm.evm.insert_account_info(deployer, info)
+        return abi.address(self.evm.send(OWNER, deployer, bytecode(V3_POOLS[self.layout.name])))
 
     def mint(self, pool: V3Pool, lower: int, upper: int, amount: int) -> V3Pool:
         signature = "mint(address,int24,int24,uint128,bytes)"
@@ -172,29 +190,30 @@ class V3World:
 
     def load(self, pool: V3Pool) -> V3Pool:
         """The pool as its storage has it: every word, every tick."""
-        slot0 = self.evm.call(PAYER, pool.address, "slot0()")
-        liquidity = self.evm.call(PAYER, pool.address, "liquidity()")
-        words, ticks = {}, {}
-        for word in all_words(pool.tick_spacing):
-            words[word] = abi.uint(self.evm.call(PAYER, pool.address, "tickBitmap(int16)", word))
-            for bit in range(256):
-                if words[word] >> bit & 1:
-                    tick = (word * 256 + bit) * pool.tick_spacing
-                    data = self.evm.call(PAYER, pool.address, "ticks(int24)", tick)
-                    ticks[tick] = TickLiquidity(abi.uint(data), abi.sint(data, 1))
-        return V3Pool(
-            pool.address,
-            pool.token0,
-            pool.token1,
-            pool.fee,
-            pool.tick_spacing,
-            abi.uint(slot0),
-            abi.sint(slot0, 1),
-            abi.uint(liquidity),
-            TickMap(pool.tick_spacing, words, ticks),
-        )
+        layout, spacing = self.layout, pool.tick_spacing
+        price, tick = price_and_tick(self._slot(pool, layout.price))
+        words = {word: self._slot(pool, layout.word_slot(word)) for word in all_words(spacing)}
+        initialised = [
+            (word * 256 + bit) * spacing for word, bitmap in words.items() for bit in range(256) if bitmap >> bit & 1
+        ]
+        ticks = {tick: tick_liquidity(self._slot(pool, layout.tick_slot(tick))) for tick in initialised}
+        liquidity = self._slot(pool, layout.liquidity)
+        return replace(pool, sqrt_price=price, tick=tick, liquidity=liquidity, ticks=TickMap(spacing, words, ticks))
+
+    def _slot(self, pool: V3Pool, slot: int) -> int:
+        return int(self.evm.evm.storage(pool.address, slot))
 
     def _after(self, pool: V3Pool) -> V3Pool:
         for log in self.evm.logs(pool.address):
             pool = pool.apply(log)
         return pool
+
+
+def _deployer_code(parameters: bytes) -> bytes:
+    """From the owner: creates what it is sent, answers the address. From the pool under construction: parameters."""
+    create = bytes.fromhex("365f5f37365f5ff05f5260205ff3")  # create(0, 0, calldatasize) with the calldata
+    head = b"\x73" + abi.to_bytes(OWNER) + bytes.fromhex("3314")  # caller == owner
+    create_at = len(head) + 3 + 10
+    parameters_at = create_at + 1 + len(create)
+    answer = bytes.fromhex(f"60a060{parameters_at:02x}5f3960a05ff3")  # codecopy(0, parameters_at, 160); return
+    return head + bytes([0x60, create_at, 0x57]) + answer + b"\x5b" + create + parameters
