@@ -27,7 +27,7 @@ import pyrevm
 from eth_utils.crypto import keccak
 
 from bot.engine.types import AccountDiff, Log, StateDiff
-from bot.simulation.state import merge
+from bot.simulation.state import absorb
 from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState
 
 SPEC = "Cancun"  # the newest that pyrevm knows; the name is case-sensitive and a wrong one means LATEST silently
@@ -73,7 +73,7 @@ class ForkEvm:
 
         An account whose balance, nonce and code are all given is written without being read from the node.
         """
-        self._applied = merge((self._applied, diff))
+        absorb(self._applied, diff)
         self._write(diff)
 
     def prefetch(self, addresses: Iterable[str]) -> None:

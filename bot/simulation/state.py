@@ -13,19 +13,24 @@ def merge(diffs: Iterable[StateDiff]) -> StateDiff:
     """One diff with the effect of all, in order: what comes later wins."""
     merged: StateDiff = {}
     for diff in diffs:
-        for address, change in diff.items():
-            before = merged.get(address)
-            if before is None:
-                merged[address] = AccountDiff(change.balance, change.nonce, change.code, dict(change.slots))
-                continue
-            before.slots.update(change.slots)
-            merged[address] = AccountDiff(
-                before.balance if change.balance is None else change.balance,
-                before.nonce if change.nonce is None else change.nonce,
-                before.code if change.code is None else change.code,
-                before.slots,
-            )
+        absorb(merged, diff)
     return merged
+
+
+def absorb(merged: StateDiff, diff: StateDiff) -> None:
+    """Adds the effect of ``diff`` to ``merged``, which must own its slots (as ``merge`` makes them)."""
+    for address, change in diff.items():
+        before = merged.get(address)
+        if before is None:
+            merged[address] = AccountDiff(change.balance, change.nonce, change.code, dict(change.slots))
+            continue
+        before.slots.update(change.slots)
+        merged[address] = AccountDiff(
+            before.balance if change.balance is None else change.balance,
+            before.nonce if change.nonce is None else change.nonce,
+            before.code if change.code is None else change.code,
+            before.slots,
+        )
 
 
 def from_trace(trace: Mapping[str, Any]) -> StateDiff:

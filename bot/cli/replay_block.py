@@ -1,0 +1,160 @@
+"""One recorded block replayed: proven, searched at every index, and each find executed on the state it was found in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.amm.pool import Pool
+from bot.chain.pools import PoolInfo, identify
+from bot.chain.pools import load as load_pools
+from bot.chain.v2_fees import fee_contradicted
+from bot.cli.replay_executor import FRESH, Bench, Rejected, rules
+from bot.engine.types import Log, Trade
+from bot.execution.program import MAINNET_WETH
+from bot.jsonrpc import JsonRpc
+from bot.market.market import Market
+from bot.market.search import search
+from bot.simulation.anvil import Anvil
+from bot.simulation.cassette import Cassette
+from bot.simulation.cassette_server import CassetteServer
+from bot.simulation.proof import BARE, Proof, prove
+from bot.simulation.types import UnrecordedState
+from bot.strategies.gas import GasPolicy
+
+MAX_HOPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The best trade of a cycle, and the first and last index k at which the state after k transactions offers it."""
+
+    trade: Trade
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """An opportunity executed at ``index``. Wei of WETH and units of gas."""
+
+    index: int
+    window: Window
+    gas: int
+    realised: int
+
+    @property
+    def strategy(self) -> str:
+        """What takes it: at the head, or behind the transaction that opened it."""
+        return "backrun" if self.window.first else "arbitrage"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trade that was found and did not do when executed what was computed: it is no opportunity."""
+
+    index: int
+    trade: Trade
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a block. ``executor_rules`` is the hardfork that our executor ran under."""
+
+    block: int
+    transactions: int
+    hardfork: str
+    executor_rules: str
+    matches: bool
+    pools: int = 0
+    unknown_pools: dict[str, str] = field(default_factory=dict)
+    finds: list[Find] = field(default_factory=list)
+    rejected: list[Failure] = field(default_factory=list)
+    unknown: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+async def replay(cassette: Cassette) -> Report:
+    """Raises AnvilFailed, and UserError where the executor is not built."""
+    began = time.monotonic()
+    proof = await prove(cassette)
+    report = Report(cassette.number, len(cassette.raw_transactions), cassette.hardfork, rules(cassette), proof.matches)
+    if proof.matches:
+        await _search(cassette, proof, report)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+async def _search(cassette: Cassette, proof: Proof, report: Report) -> None:
+    parent = cassette.number - 1
+    with CassetteServer(cassette.path, FRESH) as url:
+        async with (
+            JsonRpc(url) as recorded,
+            Anvil(
+                hardfork=report.executor_rules,
+                chain_id=cassette.chain_id,
+                fork_url=url,
+                fork_block=parent,
+                args=BARE,
+            ) as node,
+        ):
+            contracts = (a for a, account in cassette.accounts.items() if cassette.code(account) not in ("0x", None))
+            infos = await identify(node.rpc, contracts, parent)
+            loaded = await load_pools(recorded, _trusted(infos, proof.logs, report.unknown_pools), parent)
+            report.pools = len(loaded.pools)
+            report.unknown_pools |= loaded.unknown
+            found = windows(loaded.pools.values(), proof.logs, cassette.context.base_fee)
+            if found:
+                await _execute(found, Bench(cassette, url, node.rpc), proof, report)
+
+
+def _trusted(infos: Iterable[PoolInfo], logs: Sequence[Sequence[Log]], unknown: dict[str, str]) -> Iterator[PoolInfo]:
+    """Leaves out pairs whose fee nobody knows and whose own swaps speak against the usual one."""
+    for info in infos:
+        own = [log for per_transaction in logs for log in per_transaction if log.address == info.address]
+        if info.fee_assumed and fee_contradicted(info.fee, own):
+            unknown[info.address] = "fee: its swaps do not pay 0.3 %, and nothing tells what they pay"
+        else:
+            yield info
+
+
+def windows(pools: Iterable[Pool], logs: Sequence[Sequence[Log]], base_fee: int) -> list[Window]:
+    """Every cycle from WETH that pays more than the gas it cannot do without, with the indices at which it is open.
+
+    A window ends where a transaction touches one of the cycle's pools; what is left of it begins another one.
+    """
+    market = Market((MAINNET_WETH,), MAX_HOPS)
+    market.add(pools)
+    gas = GasPolicy(MAINNET_WETH)
+    least = gas.least(base_fee)
+    open_: dict[tuple[str, ...], Window] = {}
+    closed: list[Window] = []
+    for index in range(len(logs) + 1):
+        touched = market.apply(logs[index - 1] if index else ())
+        for key in [key for key in open_ if not touched.isdisjoint(key)]:
+            closed.append(replace(open_.pop(key), last=index - 1))
+        for trade in gas.paying(search(market.view, touched, least), base_fee):
+            open_[tuple(hop.pool for hop in trade.route)] = Window(trade, index, len(logs))
+    return [*closed, *open_.values()]
+
+
+async def _execute(found: Iterable[Window], bench: Bench, proof: Proof, report: Report) -> None:
+    """Executes each window's trade where it opens, and again where it is open for the last time: that is where the
+    transaction which took it stood."""
+    tries = {(index, window.trade): window for window in found for index in (window.first, window.last)}
+    last = len(proof.diffs)
+    for (index, trade), window in sorted(tries.items(), key=lambda item: (item[0][0], -item[0][1].gross_profit)):
+        if index == last != window.first:
+            continue  # still open when the block ends: nobody took it
+        while bench.index < index:
+            bench.advance(proof.diffs[bench.index])
+        try:
+            gas, realised = await bench.execute(trade)
+        except Rejected as rejected:
+            report.rejected.append(Failure(index, trade, str(rejected)))
+        except UnrecordedState as missing:
+            report.unknown.append(Failure(index, trade, str(missing)))
+        else:
+            report.finds.append(Find(index, window, gas, realised))

@@ -1,0 +1,117 @@
+"""Our executor on the state in the middle of a recorded block, in two EVMs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import rlp
+from eth_utils.crypto import keccak
+
+from bot import abi
+from bot.engine.types import AccountDiff, StateDiff, Trade
+from bot.execution.executor import deploy_data, explain
+from bot.execution.program import MAINNET_WETH, Capital, encode, plan
+from bot.jsonrpc import JsonRpc, RpcError
+from bot.simulation.cassette import Cassette
+from bot.simulation.node import simulate
+from bot.simulation.revm import ForkEvm
+from bot.simulation.state import absorb
+from bot.simulation.types import Call, CallResult, UnrecordedState
+
+ETHER = 10**18
+GAS = 3_000_000
+OLDEST_RULES = "cancun"
+"""The executor guards itself with transient storage, which came with Cancun."""
+BEFORE_CANCUN = ("london", "arrowglacier", "grayglacier", "paris", "shanghai")
+
+
+def _account(name: str) -> str:
+    """An address that nobody on the chain ever had."""
+    return abi.to_hex(keccak(text=f"mevkit replay {name}")[-20:])
+
+
+OWNER = _account("owner")
+EXECUTOR = abi.to_hex(keccak(rlp.encode([abi.to_bytes(OWNER), 0]))[-20:])  # the owner's first deployment
+BUILDER = _account("builder")
+FRESH = (OWNER, EXECUTOR, BUILDER)
+
+
+class Rejected(Exception):
+    """The executor did not gain to the wei what was computed."""
+
+
+def rules(cassette: Cassette) -> str:
+    """The hardfork that the executor runs under on this block's state: the block's own, Cancun where that is older."""
+    return OLDEST_RULES if cassette.hardfork in BEFORE_CANCUN else cassette.hardfork
+
+
+class Bench:
+    """The state after the first ``index`` transactions, with our executor deployed on it."""
+
+    def __init__(self, cassette: Cassette, url: str, node: JsonRpc) -> None:
+        """``url`` serves the cassette, with FRESH as fresh accounts; ``node`` is forked from it."""
+        self.index = 0
+        self._node = node
+        self._block = cassette.context
+        if cassette.code(cassette.accounts[self._block.coinbase]) is None:
+            self._block = replace(self._block, coinbase=BUILDER)
+        self._state: StateDiff = {
+            OWNER: AccountDiff(balance=1000 * ETHER, nonce=0, code=b""),
+            BUILDER: AccountDiff(balance=0, nonce=0, code=b""),
+        }
+        self._evm = ForkEvm(url, cassette.number - 1, chain_id=cassette.chain_id, gas_limit=self._block.gas_limit)
+        self._evm.apply(self._state)
+        self._deploy()
+
+    def _deploy(self) -> None:
+        (created,) = self._evm.run([Call(OWNER, None, deploy_data(OWNER, MAINNET_WETH))], self._block)
+        if not created.success:
+            raise Rejected(f"the executor cannot be deployed: {explain(created.output)}")
+        self._put({EXECUTOR: AccountDiff(balance=0, nonce=1, code=created.output), OWNER: AccountDiff(nonce=1)})
+
+    def advance(self, diff: StateDiff) -> None:
+        """One transaction further."""
+        self._put(diff)
+        self.index += 1
+
+    def _put(self, diff: StateDiff) -> None:
+        self._evm.apply(diff)
+        absorb(self._state, diff)
+
+    async def execute(self, trade: Trade) -> tuple[int, int]:
+        """Gas, and the executor's WETH afterwards (it begins with none). Both EVMs must give the trade's gross profit.
+
+        Raises Rejected, and UnrecordedState where the trade touches what the cassette does not hold.
+        """
+        program = encode(
+            plan(trade, Capital.NESTED),
+            token=trade.token,
+            min_profit=trade.gross_profit,
+            deadline=self._block.number,
+        )
+        calls = (
+            Call(OWNER, EXECUTOR, program, gas=GAS, gas_price=self._block.base_fee),
+            Call(
+                OWNER,
+                MAINNET_WETH,
+                abi.call("balanceOf(address)", EXECUTOR),
+                gas=GAS,
+                gas_price=self._block.base_fee,
+            ),
+        )
+        _check(trade, self._evm.run(calls, self._block), "revm")
+        try:
+            second = await simulate(self._node, calls, self._block, self._state)
+        except RpcError as error:
+            raise UnrecordedState(error.message) from None
+        return second[0].gas_used, _check(trade, second, "anvil")
+
+
+def _check(trade: Trade, results: list[CallResult], evm: str) -> int:
+    ours, balance = results
+    if not ours.success:
+        raise Rejected(f"{evm}: {explain(ours.output) if ours.output else ours.error}")
+    realised = abi.uint(balance.output)
+    if realised != trade.gross_profit:
+        raise Rejected(f"{evm}: realised {realised} wei, predicted {trade.gross_profit}")
+    return realised
