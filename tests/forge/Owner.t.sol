@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Executor} from "../../contracts/Executor.sol";
 import {IExecutor} from "../../contracts/interfaces/IExecutor.sol";
 import {Program} from "../../contracts/libraries/Program.sol";
 import {NamedPair, NamedPool} from "./helpers/Evil.sol";
@@ -85,10 +84,16 @@ contract OwnerTest is World {
     }
 
     function test_construction() public {
+        assertRefused(abi.encode(address(0), weth));
+        assertRefused(abi.encode(owner, stranger));
+    }
+
+    function assertRefused(bytes memory arguments) private {
+        bytes memory code = abi.encodePacked(vm.getCode("Executor.sol:Executor"), arguments);
         vm.expectRevert(IExecutor.BadConstruction.selector);
-        new Executor(address(0), address(weth));
-        vm.expectRevert(IExecutor.BadConstruction.selector);
-        new Executor(owner, stranger);
+        assembly {
+            pop(create(0, add(code, 0x20), mload(code)))
+        }
     }
 
     /// @dev Forks call back by names of their own; every one of them is let in, once.

@@ -214,8 +214,8 @@ contract PlansTest is World {
     }
 
     function test_deadlineIsTheLastBlock() public {
-        vm.expectRevert(abi.encodeWithSelector(IExecutor.Expired.selector, 999));
-        this.tradeOutside(Programs.program(0, Programs.deadline(999)));
-        this.tradeOutside(Programs.program(0, Programs.deadline(1000)));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.Expired.selector, block.number - 1));
+        this.tradeOutside(Programs.program(0, Programs.deadline(block.number - 1)));
+        this.tradeOutside(Programs.program(0, Programs.deadline(block.number)));
     }
 }

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {Test} from "forge-std/Test.sol";
-import {Executor} from "../../../contracts/Executor.sol";
 import {IExecutor} from "../../../contracts/interfaces/IExecutor.sol";
 import {IV2Factory, IV2Pair, IV3Factory, IV3Pool, IWETH9} from "./Protocols.sol";
 import {Programs} from "./Programs.sol";
@@ -36,7 +35,7 @@ abstract contract World is Test {
         );
         a = new PlainToken();
         b = new PlainToken();
-        executor = address(new Executor(owner, address(weth)));
+        executor = deployCode("Executor.sol:Executor", abi.encode(owner, weth));
         vm.deal(address(this), 1_000_000 ether);
         weth.deposit{value: 900_000 ether}();
         a.mint(address(this), 1e9 ether);
