@@ -1,0 +1,142 @@
+"""Pools of a running node: found by their factories, read, quoted, and followed by their logs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from bot import abi
+from bot.amm.pool import Pool
+from bot.amm.v2 import V2Pool
+from bot.amm.v3 import SWAP as V3_SWAP
+from bot.amm.v3 import V3Pool
+from bot.chain.pools import PoolInfo, from_factories, identify, load
+from bot.chain.v2_fees import SWAP as V2_SWAP
+from bot.devnet.deployment import Deployment
+from bot.devnet.place import Site
+from bot.devnet.state import devnet_node, ensure_state
+from bot.engine.types import Log
+from bot.paths import data_dir
+
+FEES = (100, 500, 3_000, 10_000)
+
+
+@dataclass(frozen=True)
+class Devnet:
+    site: Site
+    deployment: Deployment
+
+    async def find(self) -> list[PoolInfo]:
+        tokens = [token.address for token in self.deployment.tokens]
+        v2 = dict.fromkeys(self.deployment.v2_factories, 3_000)
+        v3 = {self.deployment.v3_factory: FEES}
+        return await from_factories(self.site.rpc, v2, v3, tokens, self.deployment.head_number)
+
+
+@pytest.fixture
+async def devnet() -> AsyncIterator[Devnet]:
+    state, deployment = await ensure_state(data_dir())
+    async with devnet_node(state, deployment) as node:
+        await node.rpc.call("anvil_autoImpersonateAccount", True)
+        yield Devnet(Site(node.rpc, deployment.traders[0], deployment.head_timestamp), deployment)
+
+
+async def test_all_pools_are_found(devnet: Devnet) -> None:
+    expected = {
+        (pool.kind, pool.factory, pool.address, pool.token0, pool.token1, pool.fee) for pool in devnet.deployment.pools
+    }
+    found = await devnet.find()
+    assert {(info.kind, info.factory, info.address, info.token0, info.token1, info.fee) for info in found} == expected
+    assert not any(info.fee_assumed for info in found)
+
+
+async def test_asked_themselves_pools_say_the_same(devnet: Devnet) -> None:
+    found = {info.address: info for info in await devnet.find()}
+    others = [token.address for token in devnet.deployment.tokens]
+    others += [devnet.deployment.v3_factory, devnet.deployment.aave_pool, "0x" + "ab" * 20]
+    asked = await identify(devnet.site.rpc, [*others, *found], devnet.deployment.head_number)
+    assert {info.address: replace(info, fee=found[info.address].fee, fee_assumed=False) for info in asked} == found
+
+
+async def test_reach_bounds_what_is_known_and_nothing_else(devnet: Devnet) -> None:
+    infos = await devnet.find()
+    number = devnet.deployment.head_number
+    near = await load(devnet.site.rpc, infos, number)
+    whole = await load(devnet.site.rpc, infos, number, reach=None)
+    assert near.unknown == whole.unknown == {}
+    assert set(near.pools) == set(whole.pools) == {info.address for info in infos}
+    narrower = 0
+    for address, pool in whole.pools.items():
+        part = near.pools[address]
+        if isinstance(pool, V3Pool) and isinstance(part, V3Pool):
+            narrower += len(part.ticks.words) < len(pool.ticks.words)
+            assert part.ticks.words.items() <= pool.ticks.words.items()
+            assert replace(part, ticks=pool.ticks) == pool
+            assert sum(entry.net for entry in pool.ticks.liquidity.values()) == 0
+            assert pool.liquidity == sum(entry.net for tick, entry in pool.ticks.liquidity.items() if tick <= pool.tick)
+    assert narrower
+
+
+async def test_swaps_pay_what_was_quoted_and_are_followed(devnet: Devnet) -> None:
+    infos = {info.address: info for info in await devnet.find()}
+    pools = dict((await load(devnet.site.rpc, infos.values(), devnet.deployment.head_number)).pools)
+    dice = random.Random(7)
+    for pool in pools.values():
+        zero_for_one = dice.random() < 0.5
+        segment = next(pool.segments(zero_for_one))
+        amount = int(min(segment.x * 0.001, segment.capacity) * dice.random()) + 1000
+        devnet.site.send(*trade(devnet.deployment, infos[pool.address], zero_for_one, amount))
+    receipts = await devnet.site.settle()
+    quoted = 0
+    for log in (log_of(raw) for receipt in receipts for raw in receipt["logs"]):
+        pool = pools.get(log.address)
+        if pool is None:
+            continue
+        amounts = swapped(log)
+        if amounts:
+            zero_for_one, paid, got = amounts
+            # A v2 pair logs Sync in front of Swap: the pool in hand is already the one after it.
+            before = pool if pool.kind == "v3" else undone(pool, *amounts)
+            assert before.quote_in(zero_for_one, paid) == got, pool
+            quoted += 1
+        pools[log.address] = pool.apply(log)
+    assert quoted == len(pools)
+    head = int(receipts[-1]["blockNumber"], 16)
+    assert (await load(devnet.site.rpc, infos.values(), head)).pools == pools
+
+
+def swapped(log: Log) -> tuple[bool, int, int] | None:
+    """Direction, input and output in a Swap log of either kind."""
+    if log.topics[0] == V3_SWAP:
+        deltas = abi.sint(log.data), abi.sint(log.data, 1)
+        return (True, deltas[0], -deltas[1]) if deltas[0] > 0 else (False, deltas[1], -deltas[0])
+    if log.topics[0] == V2_SWAP:
+        in0, in1, out0, out1 = (abi.uint(log.data, index) for index in range(4))
+        return (True, in0, out1) if in0 else (False, in1, out0)
+    return None
+
+
+def undone(pool: Pool, zero_for_one: bool, paid: int, got: int) -> Pool:
+    assert isinstance(pool, V2Pool)
+    moved0, moved1 = (paid, -got) if zero_for_one else (-got, paid)
+    return replace(pool, reserve0=pool.reserve0 - moved0, reserve1=pool.reserve1 - moved1)
+
+
+def trade(deployment: Deployment, info: PoolInfo, zero_for_one: bool, amount: int) -> tuple[str, bytes]:
+    """Router and calldata of a swap through one pool, for the first trader."""
+    tokens = (info.token0, info.token1) if zero_for_one else (info.token1, info.token0)
+    trader, deadline = deployment.traders[0], 2**40
+    if info.kind == "v3":
+        signature = "exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))"
+        return deployment.v3_router, abi.call(signature, *tokens, info.fee, trader, deadline, amount, 0, 0)
+    router = deployment.v2_routers[deployment.v2_factories.index(info.factory or "")]
+    signature = "swapExactTokensForTokens(uint256,uint256,address[],address,uint256)"
+    return router, abi.call(signature, amount, 0, 160, trader, deadline, 2, *tokens)
+
+
+def log_of(raw: dict[str, Any]) -> Log:
+    return Log(raw["address"].lower(), tuple(raw["topics"]), abi.to_bytes(raw["data"]))
