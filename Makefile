@@ -17,9 +17,11 @@ demo: setup ## the bot on a local chain of real protocols; more: make demo ARGS=
 	@mev demo $(ARGS)
 
 test: setup ## the whole suite: contracts by forge, Python by pytest, deployment by ape
-	@forge test
-	@pytest
-	@APE_DATA_FOLDER=$(CURDIR)/.build/ape ape test tests/contracts
+	@failed=0; \
+	forge test || failed=1; \
+	pytest || failed=1; \
+	APE_DATA_FOLDER=$(CURDIR)/.build/ape ape test tests/contracts || failed=1; \
+	exit $$failed
 
 lint: setup ## ruff, mypy --strict, forge fmt, slither
 	@ruff check .
