@@ -17,7 +17,7 @@ Legs = Sequence[tuple[Pool, bool]]
 """The pools of a cycle in order, each with ``zero_for_one``."""
 
 EXHAUSTIVE = 128  # candidates up to which every one is tried
-NEIGHBOURS = 4  # candidates on either side than which the result is never worse
+NEIGHBOURS = 4  # wei on either side of the input, than which the result is never worse
 LONGEST_CLIMB = 256  # candidates tried at most while climbing
 
 
@@ -111,8 +111,8 @@ def refine(legs: Legs, size: Size) -> tuple[int, ...] | None:
 
     Where one amount along the way is coarser than the input (6 decimals against 18), many inputs buy the same: the
     search goes over that coarsest amount and takes the least input for each. It tries every candidate when rounding
-    leaves at most ``EXHAUSTIVE`` of them, and else climbs from the float optimum; in the end no candidate among the
-    ``NEIGHBOURS`` on either side is better.
+    leaves at most ``EXHAUSTIVE`` of them. Else it keeps the float optimum, unless one farther away than rounding
+    explains is better: then it climbs. In the end no input up to ``NEIGHBOURS`` wei away is better.
     """
     start = _known(legs, max(1, round(size.amount)))
     if start is None:
@@ -124,9 +124,19 @@ def refine(legs: Legs, size: Size) -> tuple[int, ...] | None:
     if 2 * spread < EXHAUSTIVE:
         middle = candidates.best(range(middle - spread, middle + spread + 1), middle)
     else:
-        middle = candidates.climb(middle, spread // 2)
-    best = max(start, candidates.amounts(candidates.settle(middle)) or start, key=_gain)
+        middle = candidates.climb(middle, spread)
+    best = _settle(legs, max(start, candidates.amounts(middle) or start, key=_gain))
     return best if _gain(best) > 0 else None
+
+
+def _settle(legs: Legs, best: tuple[int, ...]) -> tuple[int, ...]:
+    """Moves until no neighbour is better. Rounding is a few units deep, and every move gains one."""
+    while True:
+        inputs = (best[0] + by for by in range(-NEIGHBOURS, NEIGHBOURS + 1) if by and best[0] + by > 0)
+        better = max((amounts for amount in inputs if (amounts := quote(legs, amount))), key=_gain, default=best)
+        if _gain(better) <= _gain(best):
+            return best
+        best = better
 
 
 def _known(legs: Legs, amount: int) -> tuple[int, ...] | None:
@@ -179,21 +189,17 @@ class _Candidates:
         return middle
 
     def climb(self, middle: int, step: int) -> int:
-        """Goes to the better side while there is one, then with a quarter of the step."""
+        """Goes to the better side while there is one, and having moved so with ever smaller steps."""
+        moved = False
         while step and len(self._tried) < LONGEST_CLIMB:
             better = self.best((middle - step, middle + step), middle)
+            moved = moved or better != middle
+            if not moved:
+                break
             if better == middle:
                 step //= 4
             middle = better
         return middle
-
-    def settle(self, middle: int) -> int:
-        """Moves until no neighbour is better: each move gains a unit of what is less than rounding took."""
-        while True:
-            better = self.best(range(middle - NEIGHBOURS, middle + NEIGHBOURS + 1), middle)
-            if better == middle:
-                return middle
-            middle = better
 
     def _score(self, candidate: int) -> float:
         amounts = self.amounts(candidate)

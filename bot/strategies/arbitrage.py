@@ -27,6 +27,6 @@ class Arbitrage:
         base_fee = next_base_fee(event.header)
         trades = search(self._market.view, least=self._gas.least(base_fee))
         return [
-            Opportunity(self.name, trade, event.header.number + 1, None, event.seen_ns)
+            Opportunity(self.name, trade, event.header.number + 1, None, event.seen_ns, self._gas.gas(trade.route))
             for trade in self._gas.paying(trades, base_fee)
         ]

@@ -29,7 +29,7 @@ class Backrun:
         base_fee = next_base_fee(head)
         trades = search(after, after.changed, self._gas.least(base_fee))
         return [
-            Opportunity(self.name, trade, head.number + 1, event.tx, event.seen_ns)
+            Opportunity(self.name, trade, head.number + 1, event.tx, event.seen_ns, self._gas.gas(trade.route))
             for trade in self._gas.paying(trades, base_fee)
             if best_trade(before, before.graph.cycle(trade.route), trade.gross_profit) is None
         ]

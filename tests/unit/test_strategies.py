@@ -13,12 +13,12 @@ from markets import TOKENS, WETH, address, amounts, header, log_for, markets, sn
 from bot.amm.pool import Pool
 from bot.amm.v2 import V2Pool
 from bot.engine.fees import next_base_fee
-from bot.engine.types import NewHead, Opportunity, PendingEffect, PendingTx, Transaction
+from bot.engine.types import NewHead, PendingEffect, PendingTx, Transaction
 from bot.market.market import Market
 from bot.market.search import search
 from bot.strategies.arbitrage import Arbitrage
 from bot.strategies.backrun import Backrun
-from bot.strategies.gas import GasPolicy
+from bot.strategies.gas import BASE, CHEAPEST_BPS, PER_HOP, GasPolicy
 from bot.strategies.registry import strategies
 
 FREE = GasPolicy(WETH, base=0, per_hop={"v2": 0, "v3": 0})
@@ -109,29 +109,29 @@ def test_before_any_head_there_is_no_next_block_to_trade_in() -> None:
     assert Backrun(market, FREE).process(effect((0, 99 * UNIT, 111 * UNIT))) == []
 
 
-def paid(found: list[Opportunity]) -> set[tuple[str, ...]]:
-    return {tuple(hop.pool for hop in one.trade.route) for one in found}
-
-
 def test_what_cannot_pay_its_gas_is_turned_away() -> None:
     pools = even()
     pools[2] = replace(pools[2], reserve1=101 * UNIT)
     market = market_of(pools)
     profit = Arbitrage(market, FREE).process(head())[0].trade.gross_profit
-    per_gas = next_base_fee(HEAD)
-    gas = profit // per_gas
-    assert Arbitrage(market, GasPolicy(WETH, base=gas + 1, per_hop={"v2": 0})).process(head()) == []
-    assert len(Arbitrage(market, GasPolicy(WETH, base=gas - 1, per_hop={"v2": 0})).process(head())) == 2
-    other = GasPolicy(TOKENS[3], base=gas + 1, per_hop={"v2": 0})
+    most = profit * 10_000 // CHEAPEST_BPS // next_base_fee(HEAD)
+    for gas, left in ((most + 3, 0), (most - 3, 2)):
+        found = Arbitrage(market, GasPolicy(WETH, base=gas, per_hop={"v2": 0})).process(head())
+        assert [one.gas for one in found] == [gas] * left
+        behind = Backrun(market_of(even()), GasPolicy(WETH, base=gas, per_hop={"v2": 0}))
+        found = behind.process(effect((2, 100 * UNIT, 101 * UNIT)))
+        assert [one.gas for one in found] == [gas] * left
+    other = GasPolicy(TOKENS[3], base=most + 3, per_hop={"v2": 0})
     assert len(Arbitrage(market, other).process(head())) == 2, "not in gas money: execution decides"
 
 
-def test_gas_grows_by_hop() -> None:
+def test_gas_grows_by_hop_and_the_least_is_below_every_estimate() -> None:
     policy = GasPolicy(WETH)
     market = market_of([*even(), V2Pool(address(5), TOKENS[1], TOKENS[2], UNIT, UNIT)])
-    two = [cycle for cycle in market.graph.cycles() if len(cycle) == 2]
-    assert policy.gas(market.graph.route(two[0])) == 128_808  # the measured floor of two v2 hops
-    assert policy.least(10) == {WETH: 1_288_080}
+    market.add([V2Pool(address(7), TOKENS[0], TOKENS[2], UNIT, UNIT)])
+    by_hops = {len(cycle): policy.gas(market.graph.route(cycle)) for cycle in market.graph.cycles()}
+    assert by_hops == {2: BASE + 2 * PER_HOP["v2"], 3: BASE + 3 * PER_HOP["v2"]}
+    assert policy.least(10)[WETH] < 10 * by_hops[2]
 
 
 @pytest.mark.parametrize(
