@@ -15,6 +15,7 @@ def say(line: str) -> None:
 
 
 def main(path: str, life: str) -> None:
+    say("opening the ledger")
     ledger = Ledger.open(path)
     ledger.begin_run(RunKind.RUN, profile="kill", chain_id=1)
     mined = 0
