@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import typer
 
 from bot.cli import main
@@ -17,6 +20,16 @@ from bot.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 HELP_SECONDS = 0.3
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    """What sets up the logs in this process writes to this test's stderr, which is gone afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
 
 
 def mev(*args: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:

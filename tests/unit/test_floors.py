@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_LINES = 450
+MOST_LINES = {"bot": 450, "scripts": 450, "contracts": 450, "tests": 500}
 
 FLOORS = (
     ("errors", "paths", "abi", "jsonrpc", "engine", "amm", "lending", "simulation", "ledger"),
@@ -102,8 +102,8 @@ def test_pure_packages_do_no_io(name: str) -> None:
             assert wanted.split(".")[0] not in IMPURE_MODULES, f"{name} imports {wanted}"
 
 
-@pytest.mark.parametrize("folder", ["bot", "scripts", "contracts", "tests"])
+@pytest.mark.parametrize("folder", MOST_LINES)
 def test_a_file_is_read_in_one_sitting(folder: str) -> None:
     files = [path for kind in ("*.py", "*.sol") for path in (ROOT / folder).rglob(kind)]
     long = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
-    assert not {name: lines for name, lines in long.items() if lines > MOST_LINES}
+    assert not {name: lines for name, lines in long.items() if lines > MOST_LINES[folder]}

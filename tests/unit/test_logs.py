@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -13,6 +14,16 @@ from hypothesis import strategies as st
 from bot.cli import logs
 
 KEY = "0x" + "c0ffee" * 10 + "abcd"
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    """What sets up the logs in this process writes to this test's stderr, which is gone afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize(
@@ -46,7 +57,6 @@ def test_every_way_to_log_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
         logging.getLogger("library").warning("signed with %s", KEY)
     finally:
         logs._kept.clear()
-        structlog.reset_defaults()
     told = capsys.readouterr()
     first, second = told.err.splitlines()
     event = json.loads(first)
