@@ -85,6 +85,7 @@ class Answers:
             "eth_getBalance": lambda address, *_: self._account(address).balance,
             "eth_getTransactionCount": lambda address, *_: self._account(address).nonce,
             "eth_getCode": lambda address, *_: self._code(address),
+            "eth_getAccountInfo": lambda address, *_: self._info(address),
             "eth_getStorageAt": lambda address, slot, *_: self._slot(address, slot),
             "eth_getBlockByNumber": lambda number, *_: self._block(number),
         }
@@ -114,6 +115,11 @@ class Answers:
         if address in self._fresh or int(address, 16) < 0x100:  # precompiles have no state
             return RecordedAccount()
         raise _Unrecorded(f"account {address}")
+
+    def _info(self, address: str) -> dict[str, str]:
+        """Anvil's three questions in one."""
+        account = self._account(address)
+        return {"balance": account.balance, "nonce": account.nonce, "code": self._code(address)}
 
     def _code(self, address: str) -> str:
         code = self._cassette.code(self._account(address))

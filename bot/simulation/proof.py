@@ -6,6 +6,8 @@ instead of reading as zero.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +47,16 @@ class Proof:
 
 async def prove(cassette: Cassette) -> Proof:
     """Runs the block again. Raises AnvilFailed; a block that comes out differently is a Proof that does not match."""
+    async with replayed(cassette) as (rpc, url):
+        mined = await rpc.call("eth_getBlockByNumber", hex(cassette.number), False)
+        if mined is None or mined["receiptsRoot"] != cassette.block["receiptsRoot"]:
+            return Proof(matches=False)
+        return await _outcome(rpc, url, cassette)
+
+
+@asynccontextmanager
+async def replayed(cassette: Cassette) -> AsyncIterator[tuple[JsonRpc, str]]:
+    """A node under the block's own rules that has mined it, and the server that it is forked from."""
     with CassetteServer(cassette.path, unmodified=True) as url:
         async with Anvil(
             hardfork=cassette.hardfork,
@@ -54,10 +66,7 @@ async def prove(cassette: Cassette) -> Proof:
             args=BARE,
         ) as node:
             await _mine(node.rpc, cassette)
-            mined = await node.rpc.call("eth_getBlockByNumber", hex(cassette.number), False)
-            if mined is None or mined["receiptsRoot"] != cassette.block["receiptsRoot"]:
-                return Proof(matches=False)
-            return await _outcome(node.rpc, url, cassette)
+            yield node.rpc, url
 
 
 async def _mine(rpc: JsonRpc, cassette: Cassette) -> None:
