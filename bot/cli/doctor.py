@@ -78,11 +78,11 @@ def show(findings: list[Finding], ready: bool) -> None:
 def python() -> Iterator[Finding]:
     fits = sys.version_info[:2] in ((3, 11), (3, 12))
     yield Finding("Python", fits, f"{platform.python_version()} {sys.executable}", "install Python 3.11 or 3.12")
-    for package in ("mevkit", "web3", "eth-ape"):
+    for package in ("mevkit", "eth-ape"):
         try:
             yield Finding(package, True, version(package))
         except PackageNotFoundError:
-            yield Finding(package, False, "not installed", SET_UP, needed=package == "web3")
+            yield Finding(package, False, "not installed", SET_UP, needed=False)
     try:
         import_module("pyrevm")
         yield Finding("pyrevm", True, version("pyrevm"))
