@@ -134,7 +134,8 @@ contract Executor {
         }
     }
 
-    /// @dev Ends the call with one word.
+    /// @dev Ends the call with one word, which is meant.
+    // slither-disable-next-line incorrect-return
     function answer(uint256 word) private pure {
         assembly ("memory-safe") {
             mstore(0x00, word)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 
 import pyrevm
-from uniswap_evm import OWNER, UNISWAP, Evm, Reverted, _payer_code
+from uniswap_evm import OWNER, V3_POOLS, Evm, Reverted, _deployer_code, _payer_code, bytecode
 
 from bot import abi
 from bot.amm.pool import Pool
@@ -14,8 +13,10 @@ from bot.amm.tick_math import sqrt_ratio_at_tick
 from bot.amm.ticks import TickMap
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import V3Pool
+from bot.devnet.protocols import balancer, morpho
 from bot.engine.types import Hop, Trade
 from bot.execution.executor import deploy_data
+from bot.execution.steps import Lender
 
 COINBASE = "0x" + "c0" * 20
 BLOCK = 1_000
@@ -26,29 +27,26 @@ __all__ = ["BLOCK", "COINBASE", "ETHER", "OWNER", "ExecutorWorld", "Reverted"]
 
 
 class ExecutorWorld:
-    """WETH and three more tokens; ``pool`` makes pools at the price that is asked for."""
+    """WETH and three more tokens, and pools made as they are asked for. ``v3`` says whose bytecode those have."""
 
-    def __init__(self) -> None:
+    def __init__(self, v3: str = "uniswap-v3") -> None:
+        self.v3_code = V3_POOLS[v3]
+        self.made: list[str] = []  # v3 pools
         self.evm = Evm()
         self.evm.evm.set_block_env(pyrevm.BlockEnv(number=BLOCK, timestamp=1_700_000_000, coinbase=COINBASE))
         self.evm.evm.set_balance(OWNER, 10**30)
         self.weth = self._deploy_weth()
         self.tokens = [self.weth]
         for _ in range(3):
-            self.tokens.append(self.evm.deploy("v2-core/build/ERC20.json", abi.encode(10**40)))
-        self.v2_factory = self.evm.deploy("v2-core/build/UniswapV2Factory.json", abi.encode(OWNER))
+            self.tokens.append(self.evm.deploy("@uniswap/v2-core/build/ERC20.json", abi.encode(10**40)))
+        self.v2_factory = self.evm.deploy("@uniswap/v2-core/build/UniswapV2Factory.json", abi.encode(OWNER))
         self.v2_others = [
-            self.evm.deploy("v2-core/build/UniswapV2Factory.json", abi.encode(OWNER)) for _ in range(3)
+            self.evm.deploy("@uniswap/v2-core/build/UniswapV2Factory.json", abi.encode(OWNER)) for _ in range(3)
         ]
-        self.v3_factory = self.evm.deploy(
-            "v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json"
-        )
-        self.executor = str(self.evm.evm.deploy(OWNER, deploy_data(OWNER, self.weth))).lower()
+        self.executor = self._create(deploy_data(OWNER, self.weth))
 
     def _deploy_weth(self) -> str:
-        artifact = UNISWAP.parent / "canonical-weth" / "build" / "contracts" / "WETH9.json"
-        code = bytes.fromhex(json.loads(artifact.read_text())["bytecode"].removeprefix("0x"))
-        weth = str(self.evm.evm.deploy(OWNER, code)).lower()
+        weth = self.evm.deploy("canonical-weth/build/contracts/WETH9.json")
         self.evm.evm.message_call(OWNER, weth, abi.call("deposit()"), value=10**29)
         return weth
 
@@ -66,20 +64,41 @@ class ExecutorWorld:
         return self._v3(token0, token1, dice, number)
 
     def _v2(self, token0: str, token1: str, dice: random.Random, number: int) -> V2Pool:
+        return self.pair_of(number, {token0: DEPTH, token1: DEPTH * dice.randint(900, 1_100) // 1_000})
+
+    def pair_of(self, number: int, reserves: dict[str, int]) -> V2Pool:
+        """A new pair of factory ``number``."""
+        token0, token1 = sorted(reserves)
         factory = [self.v2_factory, *self.v2_others][number]
         pair = abi.address(self.evm.call(OWNER, factory, "createPair(address,address)", token0, token1))
-        reserves = (DEPTH, DEPTH * dice.randint(900, 1_100) // 1_000)
-        for token, amount in zip((token0, token1), reserves, strict=True):
+        for token, amount in reserves.items():
             self.evm.call(OWNER, token, "transfer(address,uint256)", pair, amount)
         self.evm.call(OWNER, pair, "mint(address)", OWNER)
-        return V2Pool(pair, token0, token1, *reserves)
+        return V2Pool(pair, token0, token1, reserves[token0], reserves[token1])
+
+    def lender(self, kind: Lender, amount: int, token: str | None = None) -> str:
+        """A new lender that holds ``amount`` of a token, WETH if none is named."""
+        if kind is Lender.MORPHO:
+            code = morpho.SOURCE.initcodes()["Morpho"] + abi.encode(OWNER)
+        else:
+            authorizer = self._create(balancer.AUTHORIZER_ARTIFACT.initcode() + abi.encode(OWNER))
+            code = balancer.VAULT_ARTIFACT.initcode() + abi.encode(authorizer) + abi.encode(self.weth)
+            code += abi.encode(balancer.PAUSE_WINDOW) + abi.encode(balancer.PAUSE_BUFFER)
+        address = self._create(code)
+        self.evm.call(OWNER, token or self.weth, "transfer(address,uint256)", address, amount)
+        return address
+
+    def _create(self, code: bytes) -> str:
+        return str(self.evm.evm.deploy(OWNER, code)).lower()
 
     def _v3(self, token0: str, token1: str, dice: random.Random, number: int) -> V3Pool:
         fee, spacing = ((3000, 60), (500, 10), (10000, 200))[number]
-        made = self.evm.call(
-            OWNER, self.v3_factory, "createPool(address,address,uint24)", token0, token1, fee
-        )
-        address = abi.address(made)
+        deployer = "0x" + "44" * 20  # as the factory does: the pool asks it for parameters()
+        values = (deployer, token0, token1, fee, spacing)
+        code = _deployer_code(b"".join(abi.encode(value) for value in values))
+        self.evm.evm.insert_account_info(deployer, pyrevm.AccountInfo(code=code, nonce=1 + len(self.made)))
+        address = abi.address(self.evm.send(OWNER, deployer, bytecode(self.v3_code)))
+        self.made.append(address)
         self.evm.call(OWNER, address, "initialize(uint160)", sqrt_ratio_at_tick(dice.randint(-1_000, 1_000)))
         pool = V3Pool(address, token0, token1, fee, spacing, 0, 0, 0, TickMap.complete(spacing, {}))
         (log,) = self.evm.logs(address)
@@ -90,9 +109,7 @@ class ExecutorWorld:
 
     def _mint(self, pool: V3Pool, lower: int, upper: int, amount: int) -> V3Pool:
         payer = "0x" + pool.address[-20:] * 2
-        self.evm.evm.insert_account_info(
-            payer, pyrevm.AccountInfo(code=_payer_code(pool.token0, pool.token1), nonce=1)
-        )
+        self.evm.evm.insert_account_info(payer, pyrevm.AccountInfo(code=_payer_code(pool.token0, pool.token1), nonce=1))
         for token in (pool.token0, pool.token1):
             self.evm.call(OWNER, token, "transfer(address,uint256)", payer, 10**26)
         mint = abi.call("mint(address,int24,int24,uint128,bytes)", payer, lower, upper, amount, 160, 0)
