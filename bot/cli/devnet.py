@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from rich.console import Console
 from bot.cli.deployment import deploy_executor
 from bot.cli.profile import load
 from bot.devnet.network import Devnet
+from bot.errors import UserError
 from bot.paths import data_dir, repo_root
 
 PROFILE = "forks/devnet.toml"
@@ -25,30 +27,26 @@ app = typer.Typer(help="A chain of real protocols with order flow, for mev run."
 def devnet(
     block_time: Annotated[float, typer.Option(min=0.2, help="seconds a block")] = 4.0,
     seed: Annotated[int, typer.Option(help="of the order flow")] = 7,
-    as_json: Annotated[bool, typer.Option("--json", help="the environment and the command as JSON")] = False,
+    port: Annotated[int, typer.Option(help="of the node; 0 for a free one")] = 8545,
+    relay_port: Annotated[int, typer.Option(help="of the relay; 0 for a free one")] = 8546,
+    as_json: Annotated[bool, typer.Option("--json", help="where it is, as JSON")] = False,
 ) -> None:
-    """Runs until Ctrl-C. Says which environment and command let a bot run on it."""
-    asyncio.run(_devnet(block_time, seed, as_json))
+    """Runs until Ctrl-C. With the ports unchanged, `mev run --profile forks/devnet.toml` finds it."""
+    for one in (port, relay_port):
+        _check_free(one)
+    asyncio.run(_devnet(block_time, seed, port, relay_port, as_json))
 
 
-async def _devnet(block_time: float, seed: int, as_json: bool) -> None:
+async def _devnet(block_time: float, seed: int, port: int, relay_port: int, as_json: bool) -> None:
     profile = load(repo_root() / PROFILE)
     console = Console(stderr=True)
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    async with Devnet(data_dir(), seed, wall_time=True) as net:
+    async with Devnet(data_dir(), seed, wall_time=True, port=port, relay_port=relay_port) as net:
         contract = await deploy_executor(net, profile.weth, profile.operators())
-        environment = {
-            "MEV_DEVNET_HTTP": net.node.http_url,
-            "MEV_DEVNET_WS": net.node.ws_url,
-            "MEV_DEVNET_RELAY": net.relay_url,
-        }
-        command = f"mev run --profile {PROFILE} --executor {contract}"
-        if as_json:
-            print(json.dumps({"environment": environment, "command": command, "executor": contract}), flush=True)
-        else:
-            print(*(f"export {name}={url}" for name, url in environment.items()), command, sep="\n", flush=True)
+        where = {"http": net.node.http_url, "ws": net.node.ws_url, "relay": net.relay_url, "executor": contract}
+        print(json.dumps(where) if as_json else "\n".join(f"{k:9} {v}" for k, v in where.items()), flush=True)
         while not told.is_set():
             await net.send_flow(gap=block_time / 100)
             with contextlib.suppress(TimeoutError):
@@ -58,3 +56,14 @@ async def _devnet(block_time: float, seed: int, as_json: bool) -> None:
                 f"block {built.number}  {built.transactions} transactions  {len(built.bundles_included)} bundles in, "
                 f"{len(built.bundles_dropped)} dropped"
             )
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise UserError(
+                f"port {port} is taken: stop what listens there, or choose another (--port, --relay-port)"
+            ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -23,13 +24,14 @@ from bot.errors import UserError
 from bot.execution.accounts import Operator, Operators
 from bot.execution.executor import deploy_data, is_operator
 from bot.execution.keys import Signer
+from bot.execution.recovery import settle_left_over
 from bot.execution.relay import Relay
 from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
 
 PAPER_CONTRACT = "0x000000000000000000000000000000006d65766b"  # where paper mode imagines an executor
-LAST_BLOCKS = 3  # heads that the end waits for outcomes
+LAST_BLOCKS = 3  # block times that the end waits for outcomes; the next start learns the rest from the chain
 
 app = typer.Typer(help="The bot on a node.")
 
@@ -69,6 +71,8 @@ async def _run(
         identity = profile.relay_signer()
         relays = [Relay(at.name, at.url.reveal(), identity) for at in profile.relays] if signers else []
         with open_ledger(profile.ledger_file(), console) as ledger:
+            for outcome in await settle_left_over(ledger, node, profile.chain_id):
+                console.print(f"intent {outcome.intent_id} of an earlier run: {outcome.reason.value}")
             number = ledger.begin_run(
                 RunKind.RUN if signers else RunKind.PAPER, profile=profile.name, chain_id=profile.chain_id
             )
@@ -87,7 +91,7 @@ async def _run(
                 overrides=overrides,
             )
             try:
-                await _until_told(bot, blocks, console)
+                await _until_told(bot, blocks, profile.block_time, console)
                 await bot.executor.finish()
                 ledger.end_run()
             finally:
@@ -96,7 +100,7 @@ async def _run(
             return _summary(bot, ledger, number)
 
 
-async def _until_told(bot: Bot, blocks: int | None, console: Console) -> None:
+async def _until_told(bot: Bot, blocks: int | None, block_time: int, console: Console) -> None:
     """Runs the bot until a signal, or the last block; then until nothing is open, but not for ever."""
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -108,9 +112,10 @@ async def _until_told(bot: Bot, blocks: int | None, console: Console) -> None:
             await _next_head(bot, engine, told)
             _line(bot, console)
         bot.executor.close()
-        last = bot.fork.head.number + LAST_BLOCKS
-        while bot.executor.open and bot.fork.head.number < last:
-            await _next_head(bot, engine, asyncio.Event())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_BLOCKS * block_time):
+                while bot.executor.open:
+                    await _next_head(bot, engine, asyncio.Event())
     finally:
         engine.cancel()
         await asyncio.gather(engine, return_exceptions=True)

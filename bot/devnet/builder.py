@@ -37,8 +37,8 @@ class Builder:
     ``async with Builder(node, coinbase) as builder`` serves bundles on ``builder.url`` and builds on demand.
     """
 
-    def __init__(self, node: JsonRpc, coinbase: str) -> None:
-        self.node, self.coinbase = node, coinbase
+    def __init__(self, node: JsonRpc, coinbase: str, *, port: int = 0) -> None:
+        self.node, self.coinbase, self._port = node, coinbase, port
         self._book = BundleBook()
         self._mempool = Mempool(node)
         self._methods: RelayMethods | None = None
@@ -56,7 +56,7 @@ class Builder:
         chain_id = int(await self.node.call("eth_chainId"), 16)
         head = int(await self.node.call("eth_blockNumber"), 16)
         self._methods = RelayMethods(self.node, self._book, self.coinbase, chain_id, head)
-        self._server = RelayServer(self._methods.handle)
+        self._server = RelayServer(self._methods.handle, self._port)
         await self._server.start()
         return self
 

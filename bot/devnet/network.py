@@ -11,9 +11,9 @@ from typing import Self
 
 from bot.abi import to_hex
 from bot.devnet.builder import Builder, BuiltBlock
-from bot.devnet.deployment import BLOCK_SECONDS, HARDFORK, Deployment, account
+from bot.devnet.deployment import BLOCK_SECONDS, Deployment, account
 from bot.devnet.flow import OrderFlow
-from bot.devnet.state import ensure_state
+from bot.devnet.state import devnet_node, ensure_state
 from bot.simulation.anvil import Anvil
 
 GAS_LIMIT = 5_000_000  # a sixth of mainnet's: the flow half fills it, so that the base fee lives
@@ -23,15 +23,19 @@ class Devnet:
     """``async with Devnet(data_dir, seed) as net``. A slot: ``send_flow``, then whatever the bots do, then
     ``build_block``. The same seed and the same bundles give the same chain, unless it keeps ``wall_time``.
 
-    ``node`` is the anvil, ``deployment`` what stands on it, ``relay_url`` takes bundles (see relay_methods.py).
+    ``port`` and ``relay_port`` 0 are free ones. ``node`` is the anvil, ``deployment`` what stands on it, ``relay_url``
+    takes bundles (see relay_methods.py).
     """
 
     node: Anvil
     builder: Builder
     deployment: Deployment
 
-    def __init__(self, data_dir: Path, seed: int, *, wall_time: bool = False) -> None:
+    def __init__(
+        self, data_dir: Path, seed: int, *, wall_time: bool = False, port: int = 0, relay_port: int = 0
+    ) -> None:
         self._data_dir, self._seed, self._wall_time = data_dir, seed, wall_time
+        self._port, self._relay_port = port, relay_port
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -40,18 +44,10 @@ class Devnet:
         self._flow = OrderFlow(self.deployment, self._seed)
         self._timestamp = self.deployment.head_timestamp
         async with AsyncExitStack() as stack:
-            self.node = await stack.enter_async_context(
-                Anvil(
-                    hardfork=HARDFORK,
-                    chain_id=self.deployment.chain_id,
-                    load_state=state,
-                    args=("--order", "fifo"),
-                )
-            )
-            await self.node.rpc.call("evm_setTime", self._timestamp)  # after loading a state its clock is ours
+            self.node = await stack.enter_async_context(devnet_node(state, self.deployment, port=self._port))
             await self.node.rpc.call("evm_setBlockGasLimit", hex(GAS_LIMIT))
             coinbase = account(5).address.lower()
-            self.builder = await stack.enter_async_context(Builder(self.node.rpc, coinbase))
+            self.builder = await stack.enter_async_context(Builder(self.node.rpc, coinbase, port=self._relay_port))
             self._stack = stack.pop_all()
         return self
 

@@ -34,10 +34,10 @@ class _Request(msgspec.Struct):
 
 
 class RelayServer:
-    """Serves ``handler`` on a free port of loopback. A request without its sender's signature gets HTTP 403."""
+    """Serves ``handler`` on a port of loopback, 0 for a free one. A request without its sender's signature gets HTTP 403."""
 
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
+    def __init__(self, handler: Handler, port: int = 0) -> None:
+        self._handler, self._port = handler, port
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -46,7 +46,7 @@ class RelayServer:
         app.router.add_post("/", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"

@@ -79,13 +79,13 @@ async def _renew(home: Path) -> Deployment:
     return deployment
 
 
-def devnet_node(state: Path, deployment: Deployment) -> Anvil:
+def devnet_node(state: Path, deployment: Deployment, *, port: int = 0) -> Anvil:
     """An anvil, not yet started, that goes on from the state and mines on demand.
 
     Its clock starts at the head's time; whoever mines sets each block's.
     """
     args = ["--timestamp", str(deployment.head_timestamp), "--order", "fifo"]
-    return Anvil(chain_id=deployment.chain_id, hardfork=HARDFORK, load_state=state, args=args)
+    return Anvil(chain_id=deployment.chain_id, hardfork=HARDFORK, load_state=state, port=port, args=args)
 
 
 def state_key() -> str:

@@ -23,10 +23,10 @@ class AnvilFailed(RpcUnreachable):
 class Anvil:
     """``async with Anvil(hardfork="cancun", chain_id=1) as node:`` runs an anvil on loopback for that block.
 
-    ``genesis`` is a geth genesis file, ``load_state`` an anvil state file, ``fork_url`` and ``fork_block`` fork
-    another node. ``block_time`` is seconds; without it nothing is mined unless asked, or each transaction at once
-    with ``automine``. ``timeout`` is seconds a call may take before anvil counts as hanging. ``args`` are further
-    words for anvil's command line. Raises AnvilFailed, and UserError when there is no anvil.
+    ``port`` 0 is a free one, ``genesis`` a geth genesis file, ``load_state`` an anvil state file, ``fork_url`` and
+    ``fork_block`` fork another node. ``block_time`` is seconds; without it nothing is mined unless asked, or each
+    transaction at once with ``automine``. ``timeout`` is seconds a call may take before anvil counts as hanging.
+    ``args`` are further words for anvil's command line. Raises AnvilFailed, and UserError when there is no anvil.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Anvil:
         *,
         hardfork: str = "cancun",
         chain_id: int | None = None,
+        port: int = 0,
         genesis: Path | None = None,
         load_state: Path | None = None,
         fork_url: str | None = None,
@@ -43,7 +44,7 @@ class Anvil:
         timeout: float = 30.0,
         args: Sequence[str] = (),
     ) -> None:
-        words = ["--host", "127.0.0.1", "--port", "0", "--hardfork", hardfork]
+        words = ["--host", "127.0.0.1", "--port", str(port), "--hardfork", hardfork]
         options: dict[str, Any] = {
             "--chain-id": chain_id,
             "--init": genesis,

@@ -49,6 +49,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours to handle, and ends the child when we are done with it
                 preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
             )
         self._record = _record(self._process.pid, self.scratch)
