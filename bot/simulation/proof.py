@@ -35,7 +35,8 @@ BARE = (
 class Proof:
     """What the block did when it was run again: per transaction its logs, gas and change of state.
 
-    ``traced`` are the transactions whose diff had to come from the node, because Cancun's rules are not theirs.
+    ``traced`` are the transactions whose diff had to come from the node: the EVM in process, which knows Cancun's
+    rules and no access list, gave them another result or other gas.
     """
 
     matches: bool
@@ -100,12 +101,15 @@ async def _outcome(rpc: JsonRpc, url: str, cassette: Cassette) -> Proof:
     receipts = await rpc.call("eth_getBlockReceipts", hex(cassette.number))
     evm = ForkEvm(url, cassette.number - 1, chain_id=cassette.chain_id, gas_limit=cassette.context.gas_limit)
     logs: list[tuple[Log, ...]] = []
+    gas_used: list[int] = []
     diffs: list[StateDiff] = []
     traced: list[int] = []
     for index, (call, receipt) in enumerate(zip(cassette.calls, receipts, strict=True)):
         logs.append(tuple(_log(log) for log in receipt["logs"]))
         result, diff = evm.changes(call, cassette.context, cassette.slots)
-        evm_agrees = result.success == (receipt["status"] == "0x1") and result.logs == logs[-1]
+        gas_used.append(int(receipt["gasUsed"], 16))
+        outcome = receipt["status"] == "0x1", logs[-1], gas_used[-1]
+        evm_agrees = (result.success, result.logs, result.gas_used) == outcome
         if not evm_agrees:
             traced.append(index)
             diff = from_trace(await rpc.call("debug_traceTransaction", receipt["transactionHash"], PRESTATE_DIFF))
@@ -115,8 +119,7 @@ async def _outcome(rpc: JsonRpc, url: str, cassette: Cassette) -> Proof:
             evm.apply(fee)
             diff = merge((diff, fee))
         diffs.append(diff)
-    gas_used = tuple(int(receipt["gasUsed"], 16) for receipt in receipts)
-    return Proof(True, tuple(logs), gas_used, tuple(diffs), tuple(traced))
+    return Proof(True, tuple(logs), tuple(gas_used), tuple(diffs), tuple(traced))
 
 
 def _fee(evm: ForkEvm, call: Call, receipt: dict[str, Any], block: BlockContext) -> StateDiff:
