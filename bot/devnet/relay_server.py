@@ -34,7 +34,8 @@ class _Request(msgspec.Struct):
 
 
 class RelayServer:
-    """Serves ``handler`` on a port of loopback, 0 for a free one. A request without its sender's signature gets HTTP 403."""
+    """Serves ``handler`` on a port of loopback, 0 for a free one. A request without its sender's signature gets HTTP
+    403."""
 
     def __init__(self, handler: Handler, port: int = 0) -> None:
         self._handler, self._port = handler, port

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.engine.types import Reason, StateDiff
+from bot.execution.executor import explain
 from bot.execution.profit import gained
 from bot.jsonrpc import JsonRpc
 from bot.simulation.fork import HeadFork
@@ -44,7 +45,8 @@ class Prover:
         first = _own(self._fork.run(calls), executor, token)
         if self._node is None:
             return first
-        second = _own(await simulate(self._node, calls, self._fork.block, self._overrides), executor, token)
+        head = hex(self._fork.head.number)  # the node may be at a newer one already
+        second = _own(await simulate(self._node, calls, self._fork.block, self._overrides, on=head), executor, token)
         if first.realised != second.realised:
             raise ProofFailed(Reason.OPINIONS_DIFFER, f"revm {first.realised} wei, node {second.realised} wei")
         return second
@@ -54,6 +56,7 @@ def _own(results: Sequence[CallResult], executor: str, token: str) -> Proof:
     for place, result in enumerate(results):
         if not result.success:
             which = "our transaction" if place == len(results) - 1 else "the transaction before ours"
-            raise ProofFailed(Reason.SIMULATION_FAILED, f"{which} reverts: {result.error}")
+            why = explain(result.output) if result.output else result.error
+            raise ProofFailed(Reason.SIMULATION_FAILED, f"{which} reverts: {why}")
     own = results[-1]
     return Proof(own.gas_used, gained(own.logs, token, executor))
