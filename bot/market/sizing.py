@@ -17,8 +17,8 @@ Legs = Sequence[tuple[Pool, bool]]
 """The pools of a cycle in order, each with ``zero_for_one``."""
 
 EXHAUSTIVE = 128  # candidates up to which every one is tried
-NEIGHBOURS = 4  # wei on either side of the input, than which the result is never worse
-LONGEST_CLIMB = 256  # candidates tried at most while climbing
+NEIGHBOURS = 2  # candidates on either side than which the result is no worse
+LONGEST_CLIMB = 256  # candidates tried, after which climbing ends
 
 
 class Size(NamedTuple):
@@ -111,8 +111,8 @@ def refine(legs: Legs, size: Size) -> tuple[int, ...] | None:
 
     Where one amount along the way is coarser than the input (6 decimals against 18), many inputs buy the same: the
     search goes over that coarsest amount and takes the least input for each. It tries every candidate when rounding
-    leaves at most ``EXHAUSTIVE`` of them. Else it keeps the float optimum, unless one farther away than rounding
-    explains is better: then it climbs. In the end no input up to ``NEIGHBOURS`` wei away is better.
+    leaves at most ``EXHAUSTIVE`` of them. Else it starts from the float optimum and climbs to a candidate that is no
+    worse than its neighbours, nor than those farther away than rounding explains; ``LONGEST_CLIMB`` bounds it.
     """
     start = _known(legs, max(1, round(size.amount)))
     if start is None:
@@ -124,19 +124,9 @@ def refine(legs: Legs, size: Size) -> tuple[int, ...] | None:
     if 2 * spread < EXHAUSTIVE:
         middle = candidates.best(range(middle - spread, middle + spread + 1), middle)
     else:
-        middle = candidates.climb(middle, spread)
-    best = _settle(legs, max(start, candidates.amounts(middle) or start, key=_gain))
+        middle = candidates.leap(middle, spread)
+    best = max(start, candidates.amounts(candidates.settle(middle)) or start, key=_gain)
     return best if _gain(best) > 0 else None
-
-
-def _settle(legs: Legs, best: tuple[int, ...]) -> tuple[int, ...]:
-    """Moves until no neighbour is better. Rounding is a few units deep, and every move gains one."""
-    while True:
-        inputs = (best[0] + by for by in range(-NEIGHBOURS, NEIGHBOURS + 1) if by and best[0] + by > 0)
-        better = max((amounts for amount in inputs if (amounts := quote(legs, amount))), key=_gain, default=best)
-        if _gain(better) <= _gain(best):
-            return best
-        best = better
 
 
 def _known(legs: Legs, amount: int) -> tuple[int, ...] | None:
@@ -188,18 +178,40 @@ class _Candidates:
                 middle, top = candidate, score
         return middle
 
-    def climb(self, middle: int, step: int) -> int:
-        """Goes to the better side while there is one, and having moved so with ever smaller steps."""
-        moved = False
+    def leap(self, middle: int, step: int) -> int:
+        """Where a float optimum is that good, ``middle``; else uphill by steps that shrink from ``step`` on."""
+        start = middle
         while step and len(self._tried) < LONGEST_CLIMB:
-            better = self.best((middle - step, middle + step), middle)
-            moved = moved or better != middle
-            if not moved:
+            better = self._gallop(middle, (step,))
+            if better == start:
                 break
             if better == middle:
                 step //= 4
             middle = better
         return middle
+
+    def settle(self, middle: int) -> int:
+        """Uphill until no neighbour is better."""
+        while len(self._tried) < LONGEST_CLIMB:
+            better = self._gallop(middle, range(1, NEIGHBOURS + 1))
+            if better == middle:
+                break
+            middle = better
+        return middle
+
+    def _gallop(self, middle: int, steps: Iterable[int]) -> int:
+        """The best at these distances, and on from there, twice as far each time, while that is better still.
+
+        Two coarse amounts in a row make the gain a saw: its teeth rise evenly over thousands of candidates."""
+        better = self.best((middle + side * step for step in steps for side in (-1, 1)), middle)
+        step = better - middle
+        while step:
+            step *= 2
+            further = self.best((better + step,), better)
+            if further == better:
+                break
+            better = further
+        return better
 
     def _score(self, candidate: int) -> float:
         amounts = self.amounts(candidate)
