@@ -181,6 +181,10 @@ contract PlansTest is World {
             uint96(IN)
         );
         bytes memory steps = Programs.flash(two, y.zeroForOne, y.out, nested);
+        vm.expectRevert(
+            abi.encodeWithSelector(IExecutor.BelowMinimum.selector, usdt, 0, y.out - IN, y.out - IN + 1)
+        );
+        this.tradeOutside(Programs.program(y.out - IN + 1, address(usdt), steps));
         trade(Programs.program(y.out - IN, address(usdt), steps));
         assertEq(usdt.balanceOf(executor), y.out - IN);
     }
