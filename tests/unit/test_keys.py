@@ -12,6 +12,7 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.cli.logs import set_up
 from bot.cli.main import _tell
 from bot.errors import UserError
 from bot.execution import keys
@@ -19,6 +20,15 @@ from bot.execution.keys import Signer
 
 SECRET = bytes(range(1, 33))
 HEX = SECRET.hex()
+
+
+@pytest.fixture(autouse=True)
+def fresh_logger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command run by an earlier test configures structlog for its own stderr, and loggers keep that."""
+    structlog.reset_defaults()
+    monkeypatch.setattr(keys, "logger", structlog.get_logger())
+
+
 WORD = st.integers(0, 2**256 - 1)
 ADDRESS = st.binary(min_size=20, max_size=20)
 
@@ -227,6 +237,7 @@ def test_no_trace_of_the_secret(caplog: pytest.LogCaptureFixture, capsys: pytest
     except OverflowError as error:
         shown.append("".join(traceback.format_exception(error)))
         _tell(f"{error} {signer}", 1)
+    set_up()
     logging.getLogger("test").warning("signer %s", signer)
     structlog.get_logger().warning("signed", signer=signer)
     shown += [caplog.text, *capsys.readouterr()]
