@@ -28,8 +28,8 @@ async def simulate(
     """Runs ``calls`` as transactions one after the other in ``block``, on the state at ``on`` with ``state`` over it.
 
     The node says for all together when one cannot start: then every result is failed, with gas 0 and its message.
-    Raises RpcError for any other refusal, RpcUnreachable. Where every call pays the base fee, BASEFEE is the block's;
-    a call with a lower gas price makes the node take it as 0.
+    Raises RpcUnreachable, and RpcError for any other refusal: anvil 1.7.1 refuses deployments here. Where every call
+    pays the base fee, BASEFEE is the block's; a call with a lower gas price makes the node take it as 0.
     """
     request = {
         "blockStateCalls": [

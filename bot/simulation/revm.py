@@ -8,7 +8,8 @@ How pyrevm 0.3.7 works decides how it is used here (its src/evm.rs, src/executor
   ``gas_used`` is a lower bound, and a node's eth_simulateV1 has to say the rest (bot.simulation.node).
 - Writes go below the journal, into the database: there they are cold, as after a block. A write to an account which
   the journal holds would stay in the journal; only coinbases are held for good.
-- ``message_call`` neither bumps the nonce nor takes the fee; we do. BASEFEE reads 0 and GASLIMIT the constructor's.
+- ``message_call`` neither bumps the nonce nor takes the fee; we do, behind the call. BASEFEE reads 0 (so that a
+  contract which meters gas by it comes out differently) and GASLIMIT what the constructor was given.
 - Raw code is analysed at every call; code that was deployed is stored analysed. So code passes once through a
   deployment in a scratch EVM.
 - It holds the GIL, also while it reads from the node: never fork from a server in the same process.
