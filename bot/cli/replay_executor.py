@@ -20,9 +20,6 @@ from bot.simulation.types import Call, CallResult, UnrecordedState
 
 ETHER = 10**18
 GAS = 3_000_000
-OLDEST_RULES = "cancun"
-"""The executor guards itself with transient storage, which came with Cancun."""
-BEFORE_CANCUN = ("london", "arrowglacier", "grayglacier", "paris", "shanghai")
 
 
 def _account(name: str) -> str:
@@ -41,8 +38,11 @@ class Rejected(Exception):
 
 
 def rules(cassette: Cassette) -> str:
-    """The hardfork that the executor runs under on this block's state: the block's own, Cancun where that is older."""
-    return OLDEST_RULES if cassette.hardfork in BEFORE_CANCUN else cassette.hardfork
+    """The hardfork that the executor runs under on this block's state: the block's own, Cancun where that is older.
+
+    The executor guards itself with transient storage, which came with Cancun, as did a header's beacon root.
+    """
+    return cassette.hardfork if "parentBeaconBlockRoot" in cassette.block else "cancun"
 
 
 class Bench:
@@ -53,7 +53,8 @@ class Bench:
         self.index = 0
         self._node = node
         self._block = cassette.context
-        if cassette.code(cassette.accounts[self._block.coinbase]) is None:
+        builder = cassette.accounts.get(self._block.coinbase)
+        if builder is None or cassette.code(builder) is None:
             self._block = replace(self._block, coinbase=BUILDER)
         self._state: StateDiff = {
             OWNER: AccountDiff(balance=1000 * ETHER, nonce=0, code=b""),

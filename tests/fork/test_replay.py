@@ -1,0 +1,58 @@
+"""What was really earned in recorded blocks (tests/cases, one a file), ``mev replay`` finds and takes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from recorded import cassette_path
+
+from bot.cli.main import run
+from bot.paths import repo_root
+
+CASES = [tomllib.loads(path.read_text()) for path in sorted((repo_root() / "tests" / "cases").glob("*.toml"))]
+BLOCKS = sorted({case["block"] for case in CASES})
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_earned_profits_are_found_and_realised(block: int, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["replay", str(cassette_path(block)), "--json"]) == 0
+    (line,) = map(json.loads, capfd.readouterr().out.splitlines())
+    assert line["block"] == block
+    assert line["receipts_root_matches"]
+    assert line["transactions"] > line["pools"] > 0
+    for found in line["opportunities"]:
+        assert found["realised_profit_wei"] == found["gross_profit_wei"] > 0
+        assert found["open_from"] <= found["index"] <= found["open_until"]
+        assert found["gas"] > 21_000
+    for case in (case for case in CASES if case["block"] == block):
+        (taken,) = (
+            found
+            for found in line["opportunities"]
+            if found["index"] == case["index"] and set(found["pools"]) == set(case["pools"])
+        )
+        assert taken["gross_profit_wei"] >= case["least_profit_wei"], case["what"]
+    listed = [(found["index"], -found["gross_profit_wei"]) for found in line["opportunities"]]
+    assert listed == sorted(listed)
+
+
+def test_old_rules_are_named(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["replay", str(cassette_path(15537394))]) == 0
+    said = capfd.readouterr().out
+    assert "receipts root matches" in said
+    assert "under cancun's rules, not paris's" in said
+
+
+def test_block_that_comes_out_differently_is_not_searched(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    content = json.loads(gzip.decompress(cassette_path(15050000).read_bytes()))
+    for account in content["accounts"].values():
+        account["balance"] = "0x0"
+    path = tmp_path / "15050000.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(content).encode()))
+    assert run(["replay", str(path), "--json"]) == 1
+    line = json.loads(capfd.readouterr().out)
+    assert not line["receipts_root_matches"]
+    assert line["opportunities"] == []
