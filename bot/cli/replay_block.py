@@ -23,7 +23,7 @@ from bot.simulation.proof import BARE, Proof, prove
 from bot.simulation.types import UnrecordedState
 from bot.strategies.gas import GasPolicy
 
-MAX_HOPS = 3
+MAX_HOPS = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from eth_utils.crypto import keccak
 
 from bot.abi import encode, to_bytes
 from bot.simulation.cassette import Cassette, RecordedAccount, load
-from bot.simulation.process import Child, wait_for_line
+from bot.simulation.server_process import ServerProcess, serve
 
 PLAIN_SLOTS = 256
 """Mapping positions tried for a fresh account: declared variables, in Solidity's and in Vyper's order."""
@@ -38,7 +38,7 @@ class _Unrecorded(Exception):
     pass
 
 
-class CassetteServer:
+class CassetteServer(ServerProcess):
     """``with CassetteServer(path, fresh) as url:`` serves the cassette on loopback for that block.
 
     ``unmodified`` says that only the recorded block itself will run: an account whose code was not recorded ran none
@@ -47,21 +47,7 @@ class CassetteServer:
 
     def __init__(self, path: Path, fresh: Iterable[str] = (), *, unmodified: bool = False) -> None:
         mode = "unmodified" if unmodified else "open"
-        self._command = [sys.executable, "-m", __name__, str(path.resolve()), mode, *fresh]
-        self._child: Child | None = None
-
-    def __enter__(self) -> str:
-        self._child = Child("cassette", lambda _: self._command)
-        address = wait_for_line(self._child, "Listening on ", 30.0)
-        if address is None:
-            tail = self._child.log_tail()
-            self._child.stop()
-            raise RuntimeError(f"the cassette server did not start:\n{tail}")
-        return f"http://{address}"
-
-    def __exit__(self, *_: object) -> None:
-        if self._child is not None:
-            self._child.stop()
+        super().__init__("cassette", __name__, [str(path.resolve()), mode, *fresh])
 
 
 class Answers:
@@ -195,48 +181,7 @@ def _mapping_slots(fresh: Iterable[str], cassette: Cassette) -> Iterable[int]:
                 yield int.from_bytes(keccak(key + keccak(other + encode(position))), "big")
 
 
-class _Http(asyncio.Protocol):
-    """As much of HTTP/1.1 as the clients of a node use: POST with a length, connections kept."""
-
-    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
-        self._answer = answer
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport  # asyncio sets TCP_NODELAY
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while True:
-            head, mark, rest = self._buffer.partition(b"\r\n\r\n")
-            if not mark:
-                return
-            length = _content_length(head)
-            if len(rest) < length:
-                return
-            self._buffer = rest[length:]
-            body = self._answer(rest[:length])
-            self._transport.write(  # head and body in one write
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-            )
-
-
-def _content_length(head: bytes) -> int:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length":
-            return int(value)
-    return 0
-
-
-async def _serve(answers: Answers) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: _Http(answers.answer), "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()[:2]
-    print(f"Listening on {host}:{port}", flush=True)
-    await server.serve_forever()
-
-
 if __name__ == "__main__":
     file, mode, *created = sys.argv[1:]
-    asyncio.run(_serve(Answers(load(Path(file), check=False), created, unmodified=mode == "unmodified")))
+    answers = Answers(load(Path(file), check=False), created, unmodified=mode == "unmodified")
+    asyncio.run(serve(answers.answer))

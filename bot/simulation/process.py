@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -37,8 +37,14 @@ class _Record(msgspec.Struct):
 class Child:
     """A running child process with its scratch directory, which holds its ``log`` and goes away with it."""
 
-    def __init__(self, name: str, command: Callable[[Path], Sequence[str]]) -> None:
-        """Starts ``command(scratch)``; its output goes to the log. Reaps orphans of earlier runs first."""
+    def __init__(
+        self,
+        name: str,
+        command: Callable[[Path], Sequence[str]],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts ``command(scratch)``; its output goes to the log, ``environment`` is added to ours. Reaps orphans of
+        earlier runs first."""
         reap_orphans()
         self.name = name
         self.scratch = Path(tempfile.mkdtemp(prefix=f"mev-{name}-"))
@@ -49,6 +55,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
                 start_new_session=True,  # Ctrl-C is ours to handle, and ends the child when we are done with it
                 preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -24,6 +25,7 @@ from bot.simulation.node import simulate, state_diffs
 from bot.simulation.revm import ForkEvm
 from bot.simulation.state import merge
 from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState
+from bot.simulation.upstream import Upstream
 
 SLOTS = 60 if os.environ.get("MEV_VERIFY") else 4
 BUILDER, RICH, SPARE = (account(number).address.lower() for number in (5, 7, 8))
@@ -209,3 +211,23 @@ async def test_state_that_the_source_does_not_hold_is_named_and_survived() -> No
 async def test_node_without_a_tracer_or_state_says_so(world: World) -> None:
     with pytest.raises(RpcError):
         await state_diffs(world.net.node.rpc, 10**9)
+
+
+async def test_hanging_node_is_not_waited_for(world: World) -> None:
+    """pyrevm itself would wait for ever, and hold the GIL while it does."""
+    net, block = world.net, world.block
+    with Upstream(net.node.http_url, patience=0.3) as url:
+        evm = ForkEvm(url, block.number - 1, chain_id=31337, gas_limit=block.gas_limit)
+        (swap, other, *_) = [call_of(tx, block.base_fee) for tx in await pending(net)]
+        through = evm.run([swap], block)
+        assert through == world.evm.run([swap], block)
+        os.kill(net.node.pid, signal.SIGSTOP)
+        try:
+            assert evm.run([swap], block) == through  # all that it needs has been read
+            with pytest.raises(UnrecordedState, match="does not answer"):
+                evm.balance("0x" + "99" * 20)
+        finally:
+            os.kill(net.node.pid, signal.SIGCONT)
+        assert evm.run([other], block) == world.evm.run([other], block)
+    with pytest.raises(UnrecordedState, match="onnection"):
+        evm.balance("0x" + "98" * 20)
