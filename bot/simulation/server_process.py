@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from asyncio.trsock import TransportSocket
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.simulation.process import Child, wait_for_line
 
@@ -36,21 +38,25 @@ class ServerProcess:
             self._child.stop()
 
 
-async def serve(answer: Callable[[bytes], bytes | Awaitable[bytes]]) -> None:
-    """Answers bodies of POST requests on a free port of loopback, which it prints, until it is killed."""
-    server = await asyncio.get_running_loop().create_server(lambda: _Http(answer), "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()[:2]
+def announce(listening: socket.socket | TransportSocket) -> None:
+    """Says to the ServerProcess where we listen."""
+    host, port = listening.getsockname()[:2]
     print(f"Listening on {host}:{port}", flush=True)
+
+
+async def serve(answer: Callable[[bytes], bytes]) -> None:
+    """Answers bodies of POST requests on a free port of loopback, until it is killed."""
+    server = await asyncio.get_running_loop().create_server(lambda: _Http(answer), "127.0.0.1", 0)
+    announce(server.sockets[0])
     await server.serve_forever()
 
 
 class _Http(asyncio.Protocol):
     """As much of HTTP/1.1 as the clients of a node use: requests with a length, connections kept, no pipelining."""
 
-    def __init__(self, answer: Callable[[bytes], bytes | Awaitable[bytes]]) -> None:
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self._answer = answer
         self._buffer = bytearray()
-        self._later: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -61,26 +67,21 @@ class _Http(asyncio.Protocol):
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return
-        whole = end + 4 + _content_length(bytes(self._buffer[:end]))
+        whole = end + 4 + content_length(bytes(self._buffer[:end]))
         if len(self._buffer) < whole:
             return
         body = bytes(self._buffer[end + 4 : whole])
         del self._buffer[:whole]
-        answer = self._answer(body)
-        if isinstance(answer, bytes):
-            self._write(answer)
-        else:
-            self._later = asyncio.ensure_future(self._write_later(answer))
-
-    async def _write_later(self, answer: Awaitable[bytes]) -> None:
-        self._write(await answer)
-
-    def _write(self, body: bytes) -> None:
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        self._transport.write(head + body)  # in one piece
+        self._transport.write(response(self._answer(body)))
 
 
-def _content_length(head: bytes) -> int:
+def response(body: bytes) -> bytes:
+    """Head and body in one piece: written apart they would wait for each other (Nagle)."""
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def content_length(head: bytes) -> int:
+    """Of the body behind this head of a request."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length":

@@ -4,18 +4,15 @@ than it should. What does not come in time is an error, and the run that needed 
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import socketserver
 from urllib.parse import urlsplit
 
-from bot.simulation.server_process import ServerProcess, serve
+from bot.simulation.server_process import ServerProcess, announce, content_length, response
 
 URL, PATIENCE = "MEV_UPSTREAM_URL", "MEV_UPSTREAM_PATIENCE"
-CONNECTIONS = 8
 UNREACHABLE = -32001
 
 
@@ -27,32 +24,53 @@ class Upstream(ServerProcess):
         super().__init__("upstream", __name__, [], {URL: node_url, PATIENCE: str(patience)})
 
 
-class _Node:
-    """One connection a thread, opened anew after a failure."""
+class _Server(socketserver.ThreadingTCPServer):
+    """A thread for each of pyrevm's connections, with a connection of its own to the node."""
+
+    daemon_threads = True
 
     def __init__(self, url: str, patience: float) -> None:
+        super().__init__(("127.0.0.1", 0), _Connection)
         parts = urlsplit(url)
         self._make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._host, self._patience = parts.netloc.rpartition("@")[2], patience
-        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._local = threading.local()
+        self.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
-    def post(self, body: bytes) -> bytes:
+    def connect(self) -> http.client.HTTPConnection:
+        return self._make(self._host, timeout=self._patience)
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def handle(self) -> None:
+        self._node = self.server.connect()
+        while head := self._head():
+            body = self._post(self.rfile.read(content_length(head)))
+            self.wfile.write(response(body))
+        self._node.close()
+
+    def _head(self) -> bytes:
+        """The next request's; empty when the client has gone."""
+        lines = []
+        while (line := self.rfile.readline()) not in (b"\r\n", b""):
+            lines.append(line)
+        return b"".join(lines)
+
+    def _post(self, body: bytes) -> bytes:
         """The node's answer, or a JSON-RPC error in its place."""
-        for _ in range(2):  # an idle connection may have been closed: that shows at the first attempt
-            connection = getattr(self._local, "connection", None)
-            fresh = connection is None
-            if connection is None:
-                connection = self._local.connection = self._make(self._host, timeout=self._patience)
+        said = ""
+        for _ in range(2):  # the node may have closed an idle connection, which shows at the first attempt
             try:
-                connection.request("POST", self._path, body, {"Content-Type": "application/json"})
-                return bytes(connection.getresponse().read())
+                self._node.request("POST", self.server.path, body, {"Content-Type": "application/json"})
+                return self._node.getresponse().read()
             except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                self._local.connection = None
-                if fresh or isinstance(error, TimeoutError):
-                    return _failure(body, f"the node does not answer: {type(error).__name__}")
-        return _failure(body, "the node does not answer")
+                self._node.close()  # the next request opens it again
+                said = type(error).__name__
+                if isinstance(error, TimeoutError):
+                    break
+        return _failure(body, f"the node does not answer: {said}")
 
 
 def _failure(body: bytes, message: str) -> bytes:
@@ -63,12 +81,7 @@ def _failure(body: bytes, message: str) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": request.get("id"), "error": error}).encode()
 
 
-async def _main() -> None:
-    node = _Node(os.environ[URL], float(os.environ[PATIENCE]))
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
-        await serve(lambda body: loop.run_in_executor(threads, node.post, body))
-
-
 if __name__ == "__main__":
-    asyncio.run(_main())
+    with _Server(os.environ[URL], float(os.environ[PATIENCE])) as server:
+        announce(server.socket)
+        server.serve_forever()
