@@ -117,8 +117,10 @@ async def test_hanging_anvil_is_told_and_ended() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal on a parent's death is Linux's")
 def test_dies_with_its_parent() -> None:
-    pid, _ = start_and_kill_parent("dying")
+    pid, socket = start_and_kill_parent("dying")
     assert gone(pid)
+    assert reap_orphans() == []  # nothing to kill any more, but its files
+    assert not socket.parent.exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
