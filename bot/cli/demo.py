@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Coroutine
+from importlib.metadata import version
 from typing import Annotated, TypeVar
 
 import typer
@@ -65,7 +66,14 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
             clock = SystemClock(start_seconds=net.deployment.head_timestamp)
             signers = profile.operators()
             contract = await deploy_executor(net, profile.weth, signers)
-            run = ledger.begin_run(RunKind.DEMO, profile=profile.name, chain_id=CHAIN_ID, seed=seed)
+            run = ledger.begin_run(
+                RunKind.DEMO,
+                profile=profile.name,
+                chain_id=CHAIN_ID,
+                seed=seed,
+                tokens=profile.units(),
+                version=version("mevkit"),
+            )
             relay = Relay("devnet", net.relay_url, keys.ephemeral())
             try:
                 bot = await assemble(

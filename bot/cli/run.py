@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,11 @@ from bot.cli.assembly import Bot, assemble
 from bot.cli.profile import Profile, load
 from bot.cli.startup import open_ledger
 from bot.engine.clock import SystemClock
-from bot.engine.types import AccountDiff, StateDiff
+from bot.engine.types import StateDiff
 from bot.errors import UserError
+from bot.execution import paper as paper_mode
 from bot.execution.accounts import Operator, Operators
-from bot.execution.executor import deploy_data, is_operator
+from bot.execution.executor import is_operator
 from bot.execution.keys import Signer
 from bot.execution.recovery import settle_left_over
 from bot.execution.relay import Relay
@@ -30,7 +32,6 @@ from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
 
-PAPER_CONTRACT = "0x000000000000000000000000000000006d65766b"  # where paper mode imagines an executor
 LAST_BLOCKS = 3  # block times that the end waits for outcomes; the next start learns the rest from the chain
 
 app = typer.Typer(help="The bot on a node.")
@@ -65,8 +66,8 @@ async def _run(
         overrides: StateDiff = {}
         if signers:
             await _check_executor(node, contract, signers)
-        elif not contract:
-            contract, overrides = PAPER_CONTRACT, await _imagined(node, profile.weth)
+        else:
+            contract, overrides = paper_mode.CONTRACT, await paper_mode.imagined(node, profile.weth)
         console.print(f"{'live' if signers else 'paper'} on chain {profile.chain_id}, executor {contract}")
         identity = profile.relay_signer()
         relays = [Relay(at.name, at.url.reveal(), identity) for at in profile.relays] if signers else []
@@ -74,7 +75,11 @@ async def _run(
             for outcome in await settle_left_over(ledger, node, profile.chain_id):
                 console.print(f"intent {outcome.intent_id} of an earlier run: {outcome.reason.value}")
             number = ledger.begin_run(
-                RunKind.RUN if signers else RunKind.PAPER, profile=profile.name, chain_id=profile.chain_id
+                RunKind.RUN if signers else RunKind.PAPER,
+                profile=profile.name,
+                chain_id=profile.chain_id,
+                tokens=profile.units(),
+                version=version("mevkit"),
             )
             bot = await assemble(
                 profile,
@@ -183,12 +188,6 @@ async def _check_executor(node: JsonRpc, contract: str, signers: list[Signer]) -
             raise UserError(f"there is no executor at {contract} on this chain: check the address")
         if not int(answer, 16):
             raise UserError(f"{signer.address} is not an operator of {contract}: let the owner call setOperator")
-
-
-async def _imagined(node: JsonRpc, weth: str) -> StateDiff:
-    """An executor that is not there: the code that its creation would leave, owned by itself."""
-    request = {"from": PAPER_CONTRACT, "data": abi.to_hex(deploy_data(PAPER_CONTRACT, weth))}
-    return {PAPER_CONTRACT: AccountDiff(code=abi.to_bytes(await node.call("eth_call", request, "latest")))}
 
 
 async def _accounts(node: JsonRpc, signers: list[Signer]) -> Operators | None:

@@ -13,6 +13,7 @@ import structlog
 
 from bot.engine.clock import Clock
 from bot.engine.types import Bundle, Event, Header, Intent, NewHead, Opportunity, Outcome, Reason
+from bot.execution import paper
 from bot.execution.accounts import Operator, Operators
 from bot.execution.bid import BidPolicy
 from bot.execution.outcomes import from_receipt
@@ -109,7 +110,7 @@ class BundleExecutor:
         self._check_free(opportunity)
         intent_id = hashlib.sha256(f"{self._run}:{opportunity.id}".encode()).hexdigest()[:16]
         if self._operators is None:
-            await self._prove(opportunity, sender=self._contract)
+            await self._prove(opportunity, sender=paper.OWNER)
             raise Refused(Reason.PAPER)
         operator = self._operators.take(intent_id)
         if operator is None:

@@ -1,0 +1,70 @@
+"""``mev devnet`` and ``mev run``: the bot as a process of its own, on a node and a relay that it knows by URL only."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mev_command import MEV
+
+from bot.paths import repo_root
+
+Started = list[subprocess.Popen[str]]
+
+
+@pytest.fixture
+def profile(home: dict[str, str], started: Started, tmp_path: Path) -> Path:
+    """The devnet's profile with the ports of a running one."""
+    words = ["devnet", "--block-time", "1", "--port", "0", "--relay-port", "0", "--json"]
+    devnet = subprocess.Popen([*MEV, *words], env=home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    started.append(devnet)
+    assert devnet.stdout is not None
+    where = json.loads(devnet.stdout.readline())
+    text = (repo_root() / "forks" / "devnet.toml").read_text()
+    text = text.replace("http://127.0.0.1:8545", where["http"]).replace("ws://127.0.0.1:8545", where["ws"])
+    text = text.replace("http://127.0.0.1:8546", where["relay"])
+    assert where["executor"] in text.lower(), "the profile names the executor that mev devnet deploys"
+    path = tmp_path / "devnet.toml"
+    path.write_text(text)
+    return path
+
+
+def run(home: dict[str, str], profile: Path, *words: str) -> dict[str, Any]:
+    command = [*MEV, "run", "--profile", str(profile), "--json", *words]
+    done = subprocess.run(command, env=home, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_live_lands_and_paper_sends_nothing(home: dict[str, str], profile: Path) -> None:
+    live = run(home, profile, "--blocks", "6")
+    assert live["landed"] >= 1
+    assert live["reverted"] == 0
+    assert all(collector["restarts"] == 0 for collector in live["collectors"].values())
+    paper = run(home, profile, "--blocks", "3", "--paper")
+    assert paper["simulated"] >= 1
+    assert paper["submitted"] == 0
+    assert paper["refused"]["paper"] >= 1
+
+
+def test_an_interrupt_ends_the_bot_with_nothing_under_way(
+    home: dict[str, str], profile: Path, started: Started
+) -> None:
+    command = [*MEV, "run", "--profile", str(profile), "--json"]
+    bot = subprocess.Popen(command, env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    started.append(bot)
+    assert bot.stderr is not None and bot.stdout is not None
+    while "block" not in bot.stderr.readline():
+        assert bot.poll() is None
+    bot.send_signal(signal.SIGINT)
+    out, _ = bot.communicate(timeout=60)
+    assert bot.returncode == 0
+    result = json.loads(out)
+    listed = subprocess.run([*MEV, "ledger", "--json"], env=home, capture_output=True, text=True, check=True)
+    assert json.loads(listed.stdout)["under_way"] == []
+    assert result["reverted"] == 0
