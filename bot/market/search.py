@@ -9,7 +9,7 @@ from bot.market import sizing
 from bot.market.graph import Cycle
 from bot.market.view import View
 
-FLOAT_ERROR = 1e-12  # of amount and profit: what a float profit may be off by
+FLOAT_ERROR = 1e-9  # of amount and profit: what a float profit may be off by
 
 
 def search(view: View, touched: Iterable[str] | None = None, least: Mapping[str, int] | None = None) -> list[Trade]:

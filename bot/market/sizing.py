@@ -18,7 +18,7 @@ Legs = Sequence[tuple[Pool, bool]]
 
 EXHAUSTIVE = 128  # candidates up to which every one is tried
 NEIGHBOURS = 2  # candidates on either side than which the result is no worse
-LONGEST_CLIMB = 256  # candidates tried, after which climbing ends
+LONGEST_CLIMB = 48  # candidates tried, after which climbing ends
 
 
 class Size(NamedTuple):
@@ -41,8 +41,8 @@ class _Stretch:
     def use(self, amount: float) -> float:
         traded = amount * self.keep
         out = self.y * traded / (self.x + traded)
+        self.y *= self.x / (self.x + traded)  # and not by ``- out``: of a pool all but drained that leaves nothing
         self.x += traded
-        self.y -= out
         self.capacity = max(0.0, self.capacity - amount)
         return out
 
@@ -81,17 +81,18 @@ def optimum(legs: Legs) -> Size | None:
             break
     if spent <= 0.0:
         return None
-    return Size(spent, gained - spent, _spread(hops, bend))
+    return Size(spent, gained - spent, _spread(hops))
 
 
-def _spread(hops: Sequence[_Stretch], bend: float) -> float:
+def _spread(hops: Sequence[_Stretch]) -> float:
     """Every hop rounds by a unit or two of its output; where the gain is flatter than that, the true optimum can be
-    anywhere. The second derivative of the gain at its top is ``-2 bend`` (slopes there multiply to one)."""
-    noise, slope = 1.0, 1.0
+    anywhere. The second derivative of the gain is ``-2 rate bend``, and at its top the rate is one."""
+    noise, rate, bend = 1.0, 1.0, 0.0
     for hop in hops:
-        slope *= hop.y * hop.keep / hop.x
-        noise += 1 / slope
-    return sqrt(4 * noise / (2 * bend))
+        bend += rate * hop.keep / hop.x
+        rate *= hop.y * hop.keep / hop.x
+        noise += 1 / rate
+    return sqrt(2 * noise / bend)
 
 
 def quote(legs: Legs, amount: int) -> tuple[int, ...] | None:

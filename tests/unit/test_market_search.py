@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable, Iterator
+from itertools import count
 from math import inf, sqrt
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -13,22 +16,34 @@ from hypothesis import strategies as st
 from markets import TOKENS, WETH, address, all_routes, amounts, best_by_trying, markets, pools
 
 from bot.amm.pool import Pool
+from bot.amm.tick_math import sqrt_ratio_at_tick
 from bot.amm.ticks import TickLiquidity, TickMap
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import V3Pool
-from bot.engine.types import Trade
+from bot.engine.types import Route, Trade
 from bot.market import sizing
 from bot.market.market import Market
 from bot.market.search import FLOAT_ERROR, best_disjoint, best_trade, search
 
 PATHS = Path(__file__).parents[3] / "shared/data/vectors/degenbot/paths"
 TINY = 400
+Quote = Callable[[sizing.Legs, int], tuple[int, ...] | None]
 
 
 def market_of(pools: list[Pool], hops: int = 3) -> Market:
     market = Market([WETH], hops)
     market.add(pools)
     return market
+
+
+def gain_of(chain: tuple[int, ...] | None) -> float:
+    return -inf if chain is None else chain[-1] - chain[0]
+
+
+def worth_of_a_unit(pools: list[Pool], route: Route, chain: tuple[int, ...], hop: int) -> int:
+    """What the cycle yields less when one unit less goes into this hop."""
+    less = amounts(pools, route[hop:], chain[hop] - 1)
+    return chain[-1] - less[-1] + 1 if less else 1
 
 
 @settings(max_examples=150, deadline=None)
@@ -60,23 +75,24 @@ def test_trades_are_exact_sorted_and_the_same_in_every_run(pools: list[Pool], rn
 
 
 @settings(deadline=None)
-@given(markets(10**4, 10**22))
+@given(st.one_of(markets(10**4, 10**8), markets(10**9, 10**14), markets(10**17, 10**23)))
 def test_refined_amounts_beat_their_neighbours_and_the_float_never_underestimates(pools: list[Pool]) -> None:
     for route in all_routes(pools, WETH, 3):
         view = market_of(pools).view
         legs = view.legs(view.graph.cycle(route))
         assert legs is not None
         size = sizing.optimum(legs)
-        exact = sizing.refine(legs, size) if size else None
+        with patch.object(sizing, "LONGEST_CLIMB", 10_000):
+            exact = sizing.refine(legs, size) if size else None
         if size is None or exact is None:
             continue
         gain = exact[-1] - exact[0]
         assert gain <= size.profit + FLOAT_ERROR * (size.amount + size.profit)
-        around = range(max(1, exact[0] - sizing.NEIGHBOURS), exact[0] + sizing.NEIGHBOURS + 1)
-        far = (exact[0] * part // 1000 for part in (1, 500, 900, 999, 1001, 1100, 2000, 100_000))
-        for amount in {*around, *far}:
-            other = amounts(pools, route, amount) if amount > 0 else None
-            assert other is None or other[-1] - other[0] <= gain, amount
+        near = [exact[0] + by for by in range(-sizing.NEIGHBOURS, sizing.NEIGHBOURS + 1) if exact[0] + by > 0]
+        assert max(gain_of(amounts(pools, route, amount)) for amount in near) == gain
+        rounding = 2 * sum(worth_of_a_unit(pools, route, exact, hop) for hop in range(len(route)))
+        for part in (1, 500, 900, 999, 1001, 1100, 2000, 100_000):
+            assert gain_of(amounts(pools, route, exact[0] * part // 1000)) <= gain + rounding, part
 
 
 @settings(deadline=None)
@@ -128,6 +144,32 @@ def test_pays_no_more_than_the_least_input_for_a_coarse_amount() -> None:
     x1, y1, x2, y2, keep = 800e18, 2_030_000e6, 2_500_000e6, 1000e18, 0.997
     best = (keep * sqrt(x1 * y1 * x2 * y2) - x1 * x2) / (keep * x2 + keep**2 * y1)
     assert trade.amounts[0] == pytest.approx(best, rel=1e-6)
+
+
+def test_refining_takes_a_bounded_number_of_quotes_even_on_a_saw() -> None:
+    """A v3 fee rounds up on a coarse token: now and then two amounts of it buy the same, and the gain rises wei by wei
+    all the way from one to the other."""
+    around = TickMap.complete(60, {-199_980: TickLiquidity(10**17, 10**17), -189_960: TickLiquidity(10**17, -(10**17))})
+    pools: list[Pool] = [
+        V2Pool(address(0), TOKENS[0], TOKENS[1], 4000 * 10**18, 12_000_000 * 10**6),
+        V3Pool(address(1), TOKENS[0], TOKENS[1], 10_000, 60, sqrt_ratio_at_tick(-197_000), -197_000, 10**17, around),
+    ]
+    view = market_of(pools).view
+    (trade,) = search(view)
+    legs = view.legs(view.graph.cycle(trade.route))
+    assert legs is not None
+    a_unit = trade.amounts[0] // trade.amounts[1]
+    for units in (-(10**11), -(10**9), *range(-150, 150), 10**10, 10**12):
+        asked = count()
+
+        def ask(
+            legs: sizing.Legs, amount: int, asked: Iterator[int] = asked, real: Quote = sizing.quote
+        ) -> tuple[int, ...] | None:
+            assert next(asked) < sizing.LONGEST_CLIMB + sizing.EXHAUSTIVE
+            return real(legs, amount)
+
+        with patch.object(sizing, "quote", ask):
+            sizing.refine(legs, sizing.Size(trade.amounts[0] + units * a_unit, 0.0, trade.amounts[0] * 1e-3))
 
 
 @pytest.mark.parametrize("off", [0.99, 0.9999, 1.0001, 1.01])
@@ -217,15 +259,11 @@ def test_recorded_paths_against_golden_section(name: str) -> None:
         low, high = 0, 10**20
         while high - low > 100:
             third = (high - low) // 3
-            left, right = (gain(amounts(pools, route, at)) for at in (low + third, high - third))
+            left, right = (gain_of(amounts(pools, route, at)) for at in (low + third, high - third))
             low, high = (low + third, high) if left < right else (low, high - third)
-        best = max(gain(amounts(pools, route, at)) for at in range(low, high + 1))
+        best = max(gain_of(amounts(pools, route, at)) for at in range(low, high + 1))
         trade = best_trade(view, view.graph.cycle(route))
         assert (trade.gross_profit if trade else 0) >= max(0, best - 1), name
-
-
-def gain(chain: tuple[int, ...] | None) -> float:
-    return -inf if chain is None else chain[-1] - chain[0]
 
 
 def test_a_trade_of_one_cycle_is_what_search_finds() -> None:
