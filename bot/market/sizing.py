@@ -18,7 +18,7 @@ Legs = Sequence[tuple[Pool, bool]]
 
 EXHAUSTIVE = 128  # candidates up to which every one is tried
 NEIGHBOURS = 2  # candidates on either side than which the result is no worse
-LONGEST_CLIMB = 48  # candidates tried, after which climbing ends
+LONGEST_CLIMB = 32  # candidates tried, after which climbing ends
 
 
 class Size(NamedTuple):

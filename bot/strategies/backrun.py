@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.engine.fees import next_base_fee
 from bot.engine.types import Event, Opportunity, PendingEffect
 from bot.market.market import Market
-from bot.market.search import best_trade, search
+from bot.market.search import search
 from bot.strategies.gas import GasPolicy
 
 
@@ -25,11 +25,10 @@ class Backrun:
         head = self._market.head
         if not isinstance(event, PendingEffect) or head is None:
             return []
-        before, after = self._market.view, self._market.after(event.logs)
+        after = self._market.after(event.logs)
         base_fee = next_base_fee(head)
-        trades = search(after, after.changed, self._gas.least(base_fee))
+        trades = search(after, after.changed, self._gas.least(base_fee), before=self._market.view)
         return [
             Opportunity(self.name, trade, head.number + 1, event.tx, event.seen_ns, self._gas.gas(trade.route))
             for trade in self._gas.paying(trades, base_fee)
-            if best_trade(before, before.graph.cycle(trade.route), trade.gross_profit) is None
         ]

@@ -23,7 +23,7 @@ from bot.amm.v3 import V3Pool
 from bot.engine.types import Route, Trade
 from bot.market import sizing
 from bot.market.market import Market
-from bot.market.search import FLOAT_ERROR, best_disjoint, best_trade, search
+from bot.market.search import best_disjoint, best_trade, ceiling, search
 
 PATHS = Path(__file__).parents[3] / "shared/data/vectors/degenbot/paths"
 TINY = 400
@@ -87,7 +87,7 @@ def test_refined_amounts_beat_their_neighbours_and_the_float_never_underestimate
         if size is None or exact is None:
             continue
         gain = exact[-1] - exact[0]
-        assert gain <= size.profit + FLOAT_ERROR * (size.amount + size.profit)
+        assert gain <= ceiling(size)
         near = [exact[0] + by for by in range(-sizing.NEIGHBOURS, sizing.NEIGHBOURS + 1) if exact[0] + by > 0]
         assert max(gain_of(amounts(pools, route, amount)) for amount in near) == gain
         rounding = 2 * sum(worth_of_a_unit(pools, route, exact, hop) for hop in range(len(route)))
