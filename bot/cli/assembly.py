@@ -59,7 +59,7 @@ class Bot:
 async def assemble(
     profile: Profile,
     *,
-    http: str,
+    state_url: str,
     ws: str,
     node: JsonRpc,
     contract: str,
@@ -71,12 +71,20 @@ async def assemble(
     rng: random.Random,
     overrides: StateDiff | None = None,
 ) -> Bot:
-    """Reads the market at the node's head and wires the bot to follow it from there. ``contract`` is the executor,
-    ``overrides`` state assumed on every head. Raises RpcUnreachable, and UserError where there is no market."""
+    """Reads the market at the node's head and wires the bot to follow it from there. ``state_url`` is where revm reads
+    state (bot.simulation.upstream), ``contract`` the executor, ``overrides`` state assumed on every head. Raises
+    RpcUnreachable, and UserError where there is no market."""
     head = header(await node.call("eth_getBlockByNumber", "latest", False))
     market = await _market(profile, node, head.number)
     market.anchor(head)
-    fork = HeadFork(http, head, chain_id=profile.chain_id, block_time=profile.block_time, overrides=overrides)
+    fork = HeadFork(
+        state_url,
+        head,
+        chain_id=profile.chain_id,
+        block_time=profile.block_time,
+        overrides=overrides,
+        warm=sorted(market.pools()),
+    )
     prover = Prover(fork, node, overrides)
     executor = BundleExecutor(
         contract=contract,

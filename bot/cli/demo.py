@@ -27,6 +27,7 @@ from bot.execution.relay import Relay
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
 from bot.paths import data_dir, repo_root
+from bot.simulation.upstream import Upstream
 
 GAP = 0.02  # seconds between two transactions of the flow: three times mainnet's rate
 NEWEST = 16  # intents looked through for those of the last block
@@ -75,10 +76,10 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                 version=version("mevkit"),
             )
             relay = Relay("devnet", net.relay_url, keys.ephemeral())
-            try:
+            with Upstream(net.node.http_url) as state_url:
                 bot = await assemble(
                     profile,
-                    http=net.node.http_url,
+                    state_url=state_url,
                     ws=net.node.ws_url,
                     node=net.node.rpc,
                     contract=contract,
@@ -94,9 +95,8 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                 await bot.executor.finish()
                 ledger.end_run()
                 gained = await _weth_of(net, contract) - before
-                return DemoResult.of(blocks, bot, ledger, run, profile.weth, gained)
-            finally:
-                await relay.close()
+            await relay.close()
+            return DemoResult.of(blocks, bot, ledger, run, profile.weth, gained)
 
 
 async def _slots(net: Devnet, bot: Bot, ledger: Ledger, run: int, blocks: int, progress: Progress) -> None:

@@ -31,6 +31,7 @@ from bot.execution.relay import Relay
 from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
+from bot.simulation.upstream import Upstream
 
 LAST_BLOCKS = 3  # block times that the end waits for outcomes; the next start learns the rest from the chain
 
@@ -81,27 +82,26 @@ async def _run(
                 tokens=profile.units(),
                 version=version("mevkit"),
             )
-            bot = await assemble(
-                profile,
-                http=http,
-                ws=ws,
-                node=node,
-                contract=contract,
-                ledger=ledger,
-                run=number,
-                relays=relays,
-                operators=await _accounts(node, signers),
-                clock=SystemClock(),
-                rng=random.Random(os.urandom(8)),
-                overrides=overrides,
-            )
-            try:
+            with Upstream(http) as state_url:
+                bot = await assemble(
+                    profile,
+                    state_url=state_url,
+                    ws=ws,
+                    node=node,
+                    contract=contract,
+                    ledger=ledger,
+                    run=number,
+                    relays=relays,
+                    operators=await _accounts(node, signers),
+                    clock=SystemClock(),
+                    rng=random.Random(os.urandom(8)),
+                    overrides=overrides,
+                )
                 await _until_told(bot, blocks, profile.block_time, console)
-                await bot.executor.finish()
-                ledger.end_run()
-            finally:
-                for relay in relays:
-                    await relay.close()
+            await bot.executor.finish()
+            ledger.end_run()
+            for relay in relays:
+                await relay.close()
             return _summary(bot, ledger, number)
 
 

@@ -211,7 +211,7 @@ class Reason(StrEnum):
     NOT_INCLUDED = "not_included"  # the target block came without it
     REVERTED = "reverted"  # on chain: must not happen
     STALE = "stale"  # the head moved on before it was sent
-    CONFLICT = "conflict"  # a better intent of ours holds one of its pools
+    CONFLICT = "conflict"  # a better intent of ours holds one of its pools, or stands behind the same transaction
     NO_OPERATOR = "no_operator"  # every operator account has an open bundle
     CLOSING = "closing"  # the bot is about to end
     PAPER = "paper"  # proven, and not sent because there is no key

@@ -131,9 +131,12 @@ class BundleExecutor:
         if opportunity.block_number != self._fork.block.number:
             raise Refused(Reason.STALE)
         pools = {hop.pool for hop in opportunity.trade.route}
-        for other in self._open.values():
-            if pools & other.pools and other.intent.opportunity.trade.gross_profit >= opportunity.trade.gross_profit:
-                raise Refused(Reason.CONFLICT, f"intent {other.intent.id} holds one of its pools")
+        for entry in self._open.values():
+            other = entry.intent.opportunity
+            if opportunity.behind and opportunity.behind == other.behind:
+                raise Refused(Reason.CONFLICT, f"intent {entry.intent.id} is behind the same transaction")
+            if pools & entry.pools and other.trade.gross_profit >= opportunity.trade.gross_profit:
+                raise Refused(Reason.CONFLICT, f"intent {entry.intent.id} holds one of its pools")
 
     async def _decide(self, intent_id: str, opportunity: Opportunity, operator: Operator, nonce: int) -> Intent:
         sender, base_fee = operator.signer.address, self._fork.block.base_fee

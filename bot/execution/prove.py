@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class Proof:
 class Prover:
     """``overrides`` is state that both EVMs assume on top of the head's (an executor that is not deployed yet)."""
 
-    def __init__(self, fork: HeadFork, node: JsonRpc | None, overrides: StateDiff | None = None) -> None:
+    def __init__(self, fork: HeadFork, node: JsonRpc, overrides: StateDiff | None = None) -> None:
         self._fork, self._node, self._overrides = fork, node, overrides or {}
         self.proved = 0
 
@@ -42,11 +43,14 @@ class Prover:
 
         revm in process is the first opinion, the node's eth_simulateV1 the second. Raises ProofFailed."""
         self.proved += 1
-        first = _own(self._fork.run(calls), executor, token)
-        if self._node is None:
-            return first
         head = hex(self._fork.head.number)  # the node may be at a newer one already
-        second = _own(await simulate(self._node, calls, self._fork.block, self._overrides, on=head), executor, token)
+        asked = asyncio.create_task(simulate(self._node, calls, self._fork.block, self._overrides, on=head))
+        try:
+            await asyncio.sleep(0)  # the request goes out, and the node works while revm does
+            first = _own(self._fork.run(calls), executor, token)
+            second = _own(await asked, executor, token)
+        finally:
+            asked.cancel()
         if first.realised != second.realised:
             raise ProofFailed(Reason.OPINIONS_DIFFER, f"revm {first.realised} wei, node {second.realised} wei")
         return second

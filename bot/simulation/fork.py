@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import structlog
@@ -13,6 +13,8 @@ from bot.simulation.revm import ForkEvm
 from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState
 
 logger = structlog.get_logger(__name__)
+
+READ_AHEAD = 13  # slots from 0 on: all that a v2 pair has but mappings, and a v3 pool's prices and fees
 
 
 def call_of(tx: Transaction, base_fee: int) -> Call:
@@ -25,12 +27,22 @@ class HeadFork:
     """Follows the head by state diffs, or forks anew where there are none and after a reorg.
 
     ``block`` is the next block as far as it can be known: time and base fee exact, builder and randomness the head's.
-    ``overrides`` is state assumed on top of every head.
+    ``overrides`` is state assumed on top of every head. ``warm`` are contracts read ahead, so that the first
+    transaction through them does not wait for the node slot by slot.
     """
 
-    def __init__(self, url: str, head: Header, *, chain_id: int, block_time: int, overrides: StateDiff | None = None):
+    def __init__(
+        self,
+        url: str,
+        head: Header,
+        *,
+        chain_id: int,
+        block_time: int,
+        overrides: StateDiff | None = None,
+        warm: Collection[str] = (),
+    ) -> None:
         self._url, self._chain_id, self._block_time = url, chain_id, block_time
-        self._overrides = overrides or {}
+        self._overrides, self._warm = overrides or {}, warm
         self.unpreviewed = 0
         self._fork_at(head)
 
@@ -58,7 +70,17 @@ class HeadFork:
     def _fork_at(self, head: Header) -> None:
         self._evm = ForkEvm(self._url, head.number, chain_id=self._chain_id, gas_limit=head.gas_limit)
         self._evm.apply(self._overrides)
+        self._read_ahead()
         self._at(head)
+
+    def _read_ahead(self) -> None:
+        try:
+            self._evm.prefetch(self._warm)
+            for address in self._warm:
+                for slot in range(READ_AHEAD):
+                    self._evm.storage(address, slot)
+        except UnrecordedState as error:
+            logger.warning("state not read ahead", error=str(error))
 
     def _at(self, head: Header) -> None:
         self.head = head
