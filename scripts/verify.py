@@ -60,7 +60,7 @@ def report(
 ) -> str:
     foundry = tomllib.loads((ROOT / "foundry.toml").read_text())["profile"]
     fuzz, invariant = foundry["ci"]["fuzz"], foundry["ci"]["invariant"]
-    forge_total = re.findall(r"^Ran \d+ test suites.*$", forge_words, re.MULTILINE)
+    forge_total = re.findall(r"^Ran \d+ test suites?.*$", forge_words, re.MULTILINE)
     skipped = int(suite.get("skipped", 0))
     passed = int(suite.get("tests", 0)) - skipped
     lines = [
@@ -77,19 +77,21 @@ def report(
         "",
         f"Forge: {fuzz['runs']} runs a fuzz test, {invariant['runs']} sequences of {invariant['depth']} calls an "
         f"invariant, seed `{foundry['default']['fuzz']['seed']}`. Hypothesis: seed {HYPOTHESIS_SEED}.",
-        "",
-        "## Figures",
-        "",
-        "| test | figure | value |",
-        "|---|---|---|",
     ]
-    for case in suite.iter("testcase"):
-        for figure in case.iter("property"):
-            lines.append(f"| {case.get('name')} | {figure.get('name')} | {figure.get('value')} |")
-    lines += ["", "## Skipped", ""]
-    for case in suite.iter("testcase"):
-        for skip in case.iter("skipped"):
-            lines.append(f"- {case.get('classname')}.{case.get('name')}: {skip.get('message')}")
+    figures = [
+        f"| {case.get('name')} | {figure.get('name')} | {figure.get('value')} |"
+        for case in suite.iter("testcase")
+        for figure in case.iter("property")
+    ]
+    if figures:
+        lines += ["", "## Figures", "", "| test | figure | value |", "|---|---|---|", *figures]
+    skips = [
+        f"- {case.get('classname')}.{case.get('name')}: {skip.get('message')}"
+        for case in suite.iter("testcase")
+        for skip in case.iter("skipped")
+    ]
+    if skips:
+        lines += ["", "## Skipped", "", *skips]
     return "\n".join(lines) + "\n"
 
 
