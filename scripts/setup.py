@@ -34,7 +34,7 @@ PYTHONS = ((3, 11), (3, 12))
 NODE_LEAST = 18
 
 OFFLINE = re.compile(
-    r"name resolution|Name or service not known|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|"
+    r"from versions: none|name resolution|Name or service not known|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|"
     r"Failed to establish a new connection|[Cc]onnection refused|dns error|Network is unreachable",
 )
 
