@@ -144,7 +144,8 @@ class Trade:
 class Opportunity:
     """Something that could be done in ``block_number``: a trade, alone or directly behind ``behind``.
 
-    ``gas`` is an estimate in units, to drop early what cannot pay for itself; the proof measures it."""
+    ``gas`` is an estimate in units, to drop early what cannot pay for itself; the proof measures it. ``moved`` are the
+    pools that ``behind`` changes."""
 
     strategy: str
     trade: Trade
@@ -152,6 +153,12 @@ class Opportunity:
     behind: Transaction | None
     seen_ns: int
     gas: int = 0
+    moved: frozenset[str] = frozenset()
+
+    @property
+    def pools(self) -> frozenset[str]:
+        """The pools whose state is other than before once it is taken."""
+        return self.moved.union(hop.pool for hop in self.trade.route)
 
     @property
     def id(self) -> str:
@@ -211,7 +218,8 @@ class Reason(StrEnum):
     NOT_INCLUDED = "not_included"  # the target block came without it
     REVERTED = "reverted"  # on chain: must not happen
     STALE = "stale"  # the head moved on before it was sent
-    CONFLICT = "conflict"  # a better intent of ours holds one of its pools, or stands behind the same transaction
+    CONFLICT = "conflict"  # better intents of ours hold its pools, or stand behind the same transaction
+    SUPERSEDED = "superseded"  # taken back for a better intent of ours that needs one of its pools
     NO_OPERATOR = "no_operator"  # every operator account has an open bundle
     CLOSING = "closing"  # the bot is about to end
     PAPER = "paper"  # proven, and not sent because there is no key

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -45,7 +45,8 @@ class Open:
     """An intent whose outcome is not known yet, and what each relay said of it."""
 
     intent: Intent
-    pools: frozenset[str]
+    superseded_by: str | None = None
+    handing: list[asyncio.Task[None]] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)  # relay → bundle hash
     errors: dict[str, RpcError | RpcUnreachable] = field(default_factory=dict)
 
@@ -107,7 +108,7 @@ class BundleExecutor:
                 logger.debug("not taken", opportunity=opportunity.id, reason=refusal.reason, detail=refusal.detail)
 
     async def _take(self, opportunity: Opportunity) -> None:
-        self._check_free(opportunity)
+        rivals = self._rivals(opportunity)
         intent_id = hashlib.sha256(f"{self._run}:{opportunity.id}".encode()).hexdigest()[:16]
         if self._operators is None:
             await self._prove(opportunity, sender=paper.OWNER)
@@ -123,20 +124,25 @@ class BundleExecutor:
             self._ledger.release_nonce(operator.signer.address, nonce)
             self._operators.release(intent_id)
             raise
+        for rival in rivals:
+            self._take_back(rival, intent)
         self._send(intent, numbers)
 
-    def _check_free(self, opportunity: Opportunity) -> None:
+    def _rivals(self, opportunity: Opportunity) -> list[Open]:
+        """Open intents that cannot hold beside this one and are worth less together. Raises Refused."""
         if self._closing:
             raise Refused(Reason.CLOSING)
         if opportunity.block_number != self._fork.block.number:
             raise Refused(Reason.STALE)
-        pools = {hop.pool for hop in opportunity.trade.route}
-        for entry in self._open.values():
-            other = entry.intent.opportunity
-            if opportunity.behind and opportunity.behind == other.behind:
-                raise Refused(Reason.CONFLICT, f"intent {entry.intent.id} is behind the same transaction")
-            if pools & entry.pools and other.trade.gross_profit >= opportunity.trade.gross_profit:
-                raise Refused(Reason.CONFLICT, f"intent {entry.intent.id} holds one of its pools")
+        rivals = [
+            entry
+            for entry in self._open.values()
+            if entry.superseded_by is None and _exclude(entry.intent.opportunity, opportunity)
+        ]
+        theirs = sum(entry.intent.opportunity.trade.gross_profit for entry in rivals)
+        if rivals and theirs >= opportunity.trade.gross_profit:
+            raise Refused(Reason.CONFLICT, f"intent {rivals[0].intent.id} excludes it")
+        return rivals
 
     async def _decide(self, intent_id: str, opportunity: Opportunity, operator: Operator, nonce: int) -> Intent:
         sender, base_fee = operator.signer.address, self._fork.block.base_fee
@@ -202,18 +208,35 @@ class BundleExecutor:
             own=len(before),
             block_number=opportunity.block_number,
         )
-        entry = Open(intent, frozenset(hop.pool for hop in opportunity.trade.route))
+        entry = Open(intent)
         self._open[intent.id] = entry
         self.stats.submitted += 1
         for relay, number in zip(self._relays, numbers, strict=True):
-            task = asyncio.create_task(self._hand_over(entry, bundle, relay, number))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            entry.handing.append(self._spawn(self._hand_over(entry, bundle, relay, number)))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        return task
+
+    def _take_back(self, rival: Open, better: Intent) -> None:
+        """Two of our bundles on one pool would make both predictions wrong: the lesser one is cancelled. Relays do
+        not promise that; its operator stays bound until its block has come."""
+        rival.superseded_by = better.id
+        for relay in self._relays:
+            self._spawn(self._cancel(rival, relay))
+
+    async def _cancel(self, rival: Open, relay: Relay) -> None:
+        await asyncio.wait(rival.handing)  # a bundle that arrives behind its cancellation would stay
+        try:
+            await relay.cancel_bundle(_uuid(rival.intent))
+        except (RpcError, RpcUnreachable) as error:
+            logger.warning("bundle not taken back", intent=rival.intent.id, relay=relay.name, error=str(error))
 
     async def _hand_over(self, entry: Open, bundle: Bundle, relay: Relay, number: int) -> None:
-        replacement = str(uuid.UUID(bytes=hashlib.sha256(entry.intent.id.encode()).digest()[:16], version=4))
         try:
-            bundle_hash = await relay.send_bundle(bundle, replacement)
+            bundle_hash = await relay.send_bundle(bundle, _uuid(entry.intent))
         except (RpcError, RpcUnreachable) as error:
             entry.errors[relay.name] = error
             self._ledger.record_answer(number, error=str(error))
@@ -273,6 +296,8 @@ class BundleExecutor:
         log("outcome", intent=intent.id, reason=outcome.reason, detail=outcome.detail, block=head.number)
 
     async def _why_not(self, entry: Open) -> tuple[Reason, str]:
+        if entry.superseded_by:
+            return Reason.SUPERSEDED, f"by intent {entry.superseded_by}"
         if not entry.accepted:
             refused = [error for error in entry.errors.values() if isinstance(error, RpcError)]
             detail = "; ".join(f"{name}: {error}" for name, error in entry.errors.items())
@@ -286,3 +311,13 @@ class BundleExecutor:
                 if said:
                     return Reason.NOT_INCLUDED, f"{relay.name}: {said}"
         return Reason.NOT_INCLUDED, ""
+
+
+def _exclude(one: Opportunity, other: Opportunity) -> bool:
+    """Whether taking one makes the other's prediction wrong: a pool in common, or the same transaction in front."""
+    return not one.pools.isdisjoint(other.pools) or (one.behind is not None and one.behind == other.behind)
+
+
+def _uuid(intent: Intent) -> str:
+    """The replacement uuid of an intent's bundle."""
+    return str(uuid.UUID(bytes=hashlib.sha256(intent.id.encode()).digest()[:16], version=4))

@@ -29,6 +29,14 @@ class Backrun:
         base_fee = next_base_fee(head)
         trades = search(after, after.changed, self._gas.least(base_fee), before=self._market.view)
         return [
-            Opportunity(self.name, trade, head.number + 1, event.tx, event.seen_ns, self._gas.gas(trade.route))
+            Opportunity(
+                strategy=self.name,
+                trade=trade,
+                block_number=head.number + 1,
+                behind=event.tx,
+                seen_ns=event.seen_ns,
+                gas=self._gas.gas(trade.route),
+                moved=after.changed,
+            )
             for trade in self._gas.paying(trades, base_fee)
         ]
