@@ -39,19 +39,27 @@ def call(signature: str, *args: int | str | bytes | bool) -> bytes:
     return selector(signature) + b"".join(encode(arg) for arg in args)
 
 
+def word(data: bytes, index: int = 0) -> bytes:
+    """The index-th word. Raises ValueError where the data ends before it: what is not there is not zero."""
+    found = data[index * WORD : index * WORD + WORD]
+    if len(found) < WORD:
+        raise ValueError(f"{len(data)} bytes have no word {index}")
+    return found
+
+
 def uint(data: bytes, index: int = 0) -> int:
-    """The index-th word as an unsigned integer."""
-    return int.from_bytes(data[index * WORD : index * WORD + WORD], "big")
+    """The index-th word as an unsigned integer. Raises ValueError."""
+    return int.from_bytes(word(data, index), "big")
 
 
 def sint(data: bytes, index: int = 0) -> int:
-    """The index-th word as a signed integer."""
-    return int.from_bytes(data[index * WORD : index * WORD + WORD], "big", signed=True)
+    """The index-th word as a signed integer. Raises ValueError."""
+    return int.from_bytes(word(data, index), "big", signed=True)
 
 
 def address(data: bytes, index: int = 0) -> str:
-    """The index-th word as an address."""
-    return "0x" + data[index * WORD + 12 : index * WORD + WORD].hex()
+    """The index-th word as an address. Raises ValueError."""
+    return "0x" + word(data, index)[12:].hex()
 
 
 def to_bytes(hexadecimal: str) -> bytes:

@@ -27,6 +27,9 @@ from bot.jsonrpc import JsonRpc, RpcError
 
 _T = TypeVar("_T")
 
+WORDS = {"getReserves()": 2, "slot0()": 2}
+"""What a getter has to answer at least, where that is more than a word."""
+
 REACH = 10_000
 """Ticks to each side of the price that ``load`` reads: a factor of 2.7 in price."""
 
@@ -121,9 +124,14 @@ async def from_factories(
 
 
 async def _ask(reader: StateReader, addresses: Sequence[str], names: Sequence[str]) -> list[list[bytes | None]]:
-    """A row of answers for each address."""
-    calls = ((address, abi.call(name)) for address, name in product(addresses, names))
-    return _rows(await reader.calls(calls), len(names))
+    """A row of answers for each address; one that is shorter than the getter's is none."""
+    questions = list(product(addresses, names))
+    answers = await reader.calls((address, abi.call(name)) for address, name in questions)
+    flat = [
+        answer if answer is not None and len(answer) >= abi.WORD * WORDS.get(name, 1) else None
+        for (_, name), answer in zip(questions, answers, strict=True)
+    ]
+    return _rows(flat, len(names))
 
 
 def _rows(flat: list[_T], width: int) -> list[list[_T]]:

@@ -5,6 +5,7 @@ Its interface is contracts/interfaces/IExecutor.sol; what trades through it is i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -96,7 +97,8 @@ def explain(output: bytes) -> str:
     """What the data of a revert says, in words: of the executor, and of what it called."""
     words = _BY_SELECTOR.get(output[:4])
     if words:
-        return words(output[4:])
+        with contextlib.suppress(ValueError):  # whoever reverted may have cut its data short
+            return words(output[4:])
     return f"reverted with {abi.to_hex(output)}" if output else "reverted without a reason"
 
 

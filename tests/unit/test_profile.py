@@ -28,7 +28,7 @@ def test_the_devnet_s_profile_is_the_devnet() -> None:
     }
     assert (profile.chain_id, profile.weth, profile.base_tokens) == (31337, WETH, (WETH,))
     assert profile.units()[WETH] == ("WETH", 18)
-    assert len(profile.operators()) == 4
+    assert len(profile.operators()) == 6
     assert profile.limits().max_trade == {WETH: 1000 * 10**18}
 
 
