@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eth_utils.crypto import keccak
-
 from bot import abi
+from bot.abi import keccak
 from bot.amm.ticks import TickLiquidity
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TypeVar
 
-from eth_utils.crypto import keccak
-
 from bot import abi
+from bot.abi import keccak
 from bot.amm.pool import Pool, UnknownState
 from bot.amm.tick_math import MAX_TICK, MIN_TICK, sqrt_ratio_at_tick
 from bot.amm.ticks import TickLiquidity, TickMap, all_words, word_of

@@ -27,7 +27,6 @@ from bot.execution.relay import Relay
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
 from bot.paths import data_dir, repo_root
-from bot.simulation.upstream import Upstream
 
 GAP = 0.02  # seconds between two transactions of the flow: three times mainnet's rate
 NEWEST = 16  # intents looked through for those of the last block
@@ -76,25 +75,24 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                 version=version("mevkit"),
             )
             relay = Relay("devnet", net.relay_url, keys.ephemeral())
-            with Upstream(net.node.http_url) as state_url:
-                bot = await assemble(
-                    profile,
-                    state_url=state_url,
-                    ws=net.node.ws_url,
-                    node=net.node.rpc,
-                    contract=contract,
-                    ledger=ledger,
-                    run=run,
-                    relays=[relay],
-                    operators=Operators([Operator(signer, mined=0) for signer in signers]),
-                    clock=clock,
-                    rng=random.Random(seed),
-                )
-                before = await _weth_of(net, contract)
-                await _while_running(bot, _slots(net, bot, ledger, run, blocks, Progress(console)))
-                await bot.executor.finish()
-                ledger.end_run()
-                gained = await _weth_of(net, contract) - before
+            bot = await assemble(
+                profile,
+                state_url=net.node.http_url,
+                ws=net.node.ws_url,
+                node=net.node.rpc,
+                contract=contract,
+                ledger=ledger,
+                run=run,
+                relays=[relay],
+                operators=Operators([Operator(signer, mined=0) for signer in signers]),
+                clock=clock,
+                rng=random.Random(seed),
+            )
+            before = await _weth_of(net, contract)
+            await _while_running(bot, _slots(net, bot, ledger, run, blocks, Progress(console)))
+            await bot.executor.finish()
+            ledger.end_run()
+            gained = await _weth_of(net, contract) - before
             await relay.close()
             return DemoResult.of(blocks, bot, ledger, run, profile.weth, gained)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import rlp
-from eth_utils.crypto import keccak
 
 from bot import abi
+from bot.abi import keccak
 from bot.engine.types import AccountDiff, StateDiff, Trade
 from bot.execution.executor import deploy_data, explain
 from bot.execution.program import MAINNET_WETH, Capital, encode, plan
@@ -24,7 +24,7 @@ GAS = 3_000_000
 
 def _account(name: str) -> str:
     """An address that nobody on the chain ever had."""
-    return abi.to_hex(keccak(text=f"mevkit replay {name}")[-20:])
+    return abi.to_hex(keccak(f"mevkit replay {name}".encode())[-20:])
 
 
 OWNER = _account("owner")

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from eth_utils.crypto import keccak
-
-from bot.abi import to_bytes, to_hex
+from bot.abi import keccak, to_bytes, to_hex
 from bot.engine.types import Transaction
 
 REMEMBERED = 10_000  # verdicts

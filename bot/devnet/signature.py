@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from coincurve import PublicKey
-from eth_utils.crypto import keccak
 
-from bot.abi import to_bytes, to_hex
+from bot.abi import keccak, to_bytes, to_hex
 
 
 class BadSignature(ValueError):

@@ -27,6 +27,7 @@ GAS_LIMIT = 30_000_000
 BASE_FEE = 10**9
 BUILD_GAS_LIMIT = 1_000_000_000
 ETHER = 10**18
+HANGING = 15.0  # seconds without an answer after which the node is killed
 
 DEPLOYER = account(7).address.lower()
 DEPLOYER_ETHER = 10**8
@@ -85,7 +86,14 @@ def devnet_node(state: Path, deployment: Deployment, *, port: int = 0) -> Anvil:
     Its clock starts at the head's time; whoever mines sets each block's.
     """
     args = ["--timestamp", str(deployment.head_timestamp), "--order", "fifo"]
-    return Anvil(chain_id=deployment.chain_id, hardfork=HARDFORK, load_state=state, port=port, args=args)
+    return Anvil(
+        chain_id=deployment.chain_id,
+        hardfork=HARDFORK,
+        load_state=state,
+        port=port,
+        killed_after=HANGING,
+        args=args,
+    )
 
 
 def state_key() -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import rlp
-from eth_utils.crypto import keccak
 
-from bot.abi import to_hex
+from bot.abi import keccak, to_hex
 from bot.devnet.signature import recover
 from bot.engine.types import Transaction
 

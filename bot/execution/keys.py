@@ -17,9 +17,8 @@ import structlog
 from coincurve import PrivateKey
 from eth_account import Account
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
-from bot.abi import to_bytes, to_hex
+from bot.abi import keccak, to_bytes, to_hex
 from bot.devnet.deployment import account
 from bot.errors import UserError
 

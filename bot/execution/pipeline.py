@@ -292,7 +292,7 @@ class BundleExecutor:
         del self._open[intent.id]
         assert self._operators is not None
         self._operators.release(intent.id, mined=receipt is not None)
-        log = logger.error if outcome.reason is Reason.REVERTED else logger.info
+        log = logger.error if outcome.reason is Reason.REVERTED else logger.debug
         log("outcome", intent=intent.id, reason=outcome.reason, detail=outcome.detail, block=head.number)
 
     async def _why_not(self, entry: Open) -> tuple[Reason, str]:

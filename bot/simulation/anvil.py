@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Any, Self
 
 from bot.jsonrpc import JsonRpc, RpcUnreachable
 from bot.paths import foundry
+from bot.simulation import watchdog
 from bot.simulation.process import Child, wait_for_line
 
 START_SECONDS = 30.0
@@ -25,8 +27,10 @@ class Anvil:
 
     ``port`` 0 is a free one, ``genesis`` a geth genesis file, ``load_state`` an anvil state file, ``fork_url`` and
     ``fork_block`` fork another node. ``block_time`` is seconds; without it nothing is mined unless asked, or each
-    transaction at once with ``automine``. ``timeout`` is seconds a call may take before anvil counts as hanging.
-    ``args`` are further words for anvil's command line. Raises AnvilFailed, and UserError when there is no anvil.
+    transaction at once with ``automine``. ``timeout`` is seconds a call may take before anvil counts as hanging;
+    after ``killed_after`` seconds without any answer it is killed, which also ends the wait of a pyrevm that reads
+    from it. ``args`` are further words for anvil's command line. Raises AnvilFailed, and UserError when there is no
+    anvil.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Anvil:
         block_time: float | None = None,
         automine: bool = False,
         timeout: float = 30.0,
+        killed_after: float | None = None,
         args: Sequence[str] = (),
     ) -> None:
         words = ["--host", "127.0.0.1", "--port", str(port), "--hardfork", hardfork]
@@ -59,8 +64,9 @@ class Anvil:
         if fork_url is not None:  # no cache: it is keyed by chain and block, and cassettes share those with mainnet
             words += ["--no-storage-caching", "--no-rate-limit"]
         self._words = [*words, *args]
-        self._timeout = timeout
+        self._timeout, self._patience = timeout, killed_after
         self._child: Child | None = None
+        self._watchdog: Child | None = None
         self._rpc: JsonRpc | None = None
         self.http_url = ""
         self.ws_url = ""
@@ -100,6 +106,9 @@ class Anvil:
             self.ipc_path = str(child.scratch / "anvil.ipc")
             self._rpc = _Watched(self, self.http_url, self._timeout)
             await self._rpc.call("web3_clientVersion")
+            if self._patience is not None:
+                words = [sys.executable, "-m", watchdog.__name__, listening, str(child.pid), str(self._patience)]
+                self._watchdog = Child("watchdog", lambda _: words)
         except BaseException:
             await self.stop()
             raise
@@ -108,8 +117,9 @@ class Anvil:
         """Ends anvil and removes its files. Calling it again does nothing."""
         if self._rpc is not None:
             await self._rpc.close()
-        if self._child is not None:
-            await asyncio.to_thread(self._child.stop)
+        for child in (self._watchdog, self._child):
+            if child is not None:
+                await asyncio.to_thread(child.stop)
 
     async def check(self, patience: float = 5.0) -> None:
         """Raises AnvilFailed when it is dead or does not answer within ``patience`` seconds."""

@@ -11,9 +11,8 @@ from typing import Any
 
 import msgspec
 import rlp
-from eth_utils.crypto import keccak
 
-from bot.abi import to_bytes, to_hex
+from bot.abi import keccak, to_bytes, to_hex
 from bot.errors import UserError
 from bot.simulation.trie import ordered_root
 from bot.simulation.types import BlockContext, Call

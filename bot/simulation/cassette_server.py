@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from eth_utils.crypto import keccak
 
-from bot.abi import encode, to_bytes
+from bot.abi import encode, keccak, to_bytes
 from bot.simulation.cassette import Cassette, RecordedAccount, load
 from bot.simulation.server_process import ServerProcess, serve
 

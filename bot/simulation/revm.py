@@ -25,8 +25,8 @@ from functools import lru_cache
 from typing import Any
 
 import pyrevm
-from eth_utils.crypto import keccak
 
+from bot.abi import keccak
 from bot.engine.types import AccountDiff, Log, StateDiff
 from bot.simulation.state import absorb
 from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import rlp
-from eth_utils.crypto import keccak
+
+from bot.abi import keccak
 
 Nibbles = tuple[int, ...]
 
