@@ -259,6 +259,24 @@ def contracts_digest() -> str:
     return digest([*sources, ROOT / "foundry.toml", ROOT / "package-lock.json"])
 
 
+# --- devnet -----------------------------------------------------------------------------------------------------------
+
+
+def devnet_is_current() -> bool:
+    return read(BUILD / "devnet") == devnet_digest()
+
+
+def build_devnet() -> None:
+    """The chain that `mev demo` starts from, so that the first demo need not wait for it."""
+    run([str(PYTHON), "-m", "bot.devnet.state"])
+    (BUILD / "devnet").write_text(devnet_digest())
+
+
+def devnet_digest() -> str:
+    sources = [*sorted((ROOT / "bot" / "devnet").rglob("*.py")), *sorted((ROOT / "contracts" / "devnet").glob("*.sol"))]
+    return digest([*sources, ROOT / "package-lock.json"])
+
+
 # --- small things -----------------------------------------------------------------------------------------------------
 
 
@@ -321,6 +339,7 @@ STEPS = (
     ("npm packages", npm_is_current, install_npm),
     ("compiler and Foundry", tools_are_current, link_tools),
     ("contracts", contracts_are_current, compile_contracts),
+    ("devnet", devnet_is_current, build_devnet),
 )
 """What is set up, in this order: its name, whether nothing has to be done, and what does it."""
 

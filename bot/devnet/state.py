@@ -20,6 +20,7 @@ from bot.devnet.deployment import CHAIN_ID, HARDFORK, Deployment, account, trade
 from bot.devnet.place import Site
 from bot.devnet.protocols import aave, balancer, morpho, uniswap_v2, uniswap_v3, uniswap_v4
 from bot.devnet.tokens import TOKENS, WETH
+from bot.paths import data_dir as data_directory
 from bot.simulation.anvil import Anvil
 
 GENESIS_TIMESTAMP = 1_735_689_600  # 2025-01-01: fixed, so that every build is the same
@@ -208,3 +209,7 @@ def _load(home: Path) -> Deployment | None:
 def _seal(folder: Path) -> str:
     parts = ((folder / name).read_bytes() for name in (_STATE, _DEPLOYMENT))
     return "".join(hashlib.sha256(part).hexdigest() for part in parts)
+
+
+if __name__ == "__main__":  # `make setup` builds it ahead
+    asyncio.run(ensure_state(data_directory()))

@@ -56,7 +56,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
-                start_new_session=True,  # Ctrl-C is ours to handle, and ends the child when we are done with it
+                process_group=0,  # Ctrl-C is ours to handle: it ends the child when we are done with it
                 preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
             )
         self._record = _record(self._process.pid, self.scratch)
