@@ -74,26 +74,25 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                 tokens=profile.units(),
                 version=version("mevkit"),
             )
-            relay = Relay("devnet", net.relay_url, keys.ephemeral())
-            bot = await assemble(
-                profile,
-                state_url=net.node.http_url,
-                ws=net.node.ws_url,
-                node=net.node.rpc,
-                contract=contract,
-                ledger=ledger,
-                run=run,
-                relays=[relay],
-                operators=Operators([Operator(signer, mined=0) for signer in signers]),
-                clock=clock,
-                rng=random.Random(seed),
-            )
-            before = await _weth_of(net, contract)
-            await _while_running(bot, _slots(net, bot, ledger, run, blocks, Progress(console)))
-            await bot.executor.finish()
+            async with Relay("devnet", net.relay_url, keys.ephemeral()) as relay:
+                bot = await assemble(
+                    profile,
+                    state_url=net.node.http_url,
+                    ws=net.node.ws_url,
+                    node=net.node.rpc,
+                    contract=contract,
+                    ledger=ledger,
+                    run=run,
+                    relays=[relay],
+                    operators=Operators([Operator(signer, mined=0) for signer in signers]),
+                    clock=clock,
+                    rng=random.Random(seed),
+                )
+                before = await _weth_of(net, contract)
+                await _while_running(bot, _slots(net, bot, ledger, run, blocks, Progress(console)))
+                await bot.executor.finish()
             ledger.end_run()
             gained = await _weth_of(net, contract) - before
-            await relay.close()
             return DemoResult.of(blocks, bot, ledger, run, profile.weth, gained)
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -61,48 +62,43 @@ async def _run(
 ) -> dict[str, object]:
     http, ws = profile.node.http.reveal(), profile.node.ws.reveal()
     signers = [] if paper else profile.operators()
-    contract = (executor or profile.bot.executor or "").lower()
-    async with JsonRpc(http) as node:
+    identity = profile.relay_signer()
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(JsonRpc(http))
         await _check_chain(node, profile)
-        overrides: StateDiff = {}
-        if signers:
-            await _check_executor(node, contract, signers)
-        else:
-            contract, overrides = paper_mode.CONTRACT, await paper_mode.imagined(node, profile.weth)
+        contract, overrides = await _contract(node, profile, executor, signers)
         console.print(f"{'live' if signers else 'paper'} on chain {profile.chain_id}, executor {contract}")
-        identity = profile.relay_signer()
         relays = [Relay(at.name, at.url.reveal(), identity) for at in profile.relays] if signers else []
-        with open_ledger(profile.ledger_file(), console) as ledger:
-            for outcome in await settle_left_over(ledger, node, profile.chain_id):
-                console.print(f"intent {outcome.intent_id} of an earlier run: {outcome.reason.value}")
-            number = ledger.begin_run(
-                RunKind.RUN if signers else RunKind.PAPER,
-                profile=profile.name,
-                chain_id=profile.chain_id,
-                tokens=profile.units(),
-                version=version("mevkit"),
-            )
-            with Upstream(http) as state_url:
-                bot = await assemble(
-                    profile,
-                    state_url=state_url,
-                    ws=ws,
-                    node=node,
-                    contract=contract,
-                    ledger=ledger,
-                    run=number,
-                    relays=relays,
-                    operators=await _accounts(node, signers),
-                    clock=SystemClock(),
-                    rng=random.Random(os.urandom(8)),
-                    overrides=overrides,
-                )
-                await _until_told(bot, blocks, profile.block_time, console)
-            await bot.executor.finish()
-            ledger.end_run()
-            for relay in relays:
-                await relay.close()
-            return _summary(bot, ledger, number)
+        for relay in relays:
+            await stack.enter_async_context(relay)
+        ledger = stack.enter_context(open_ledger(profile.ledger_file(), console))
+        for outcome in await settle_left_over(ledger, node, profile.chain_id):
+            console.print(f"intent {outcome.intent_id} of an earlier run: {outcome.reason.value}")
+        number = ledger.begin_run(
+            RunKind.RUN if signers else RunKind.PAPER,
+            profile=profile.name,
+            chain_id=profile.chain_id,
+            tokens=profile.units(),
+            version=version("mevkit"),
+        )
+        bot = await assemble(
+            profile,
+            state_url=stack.enter_context(Upstream(http)),
+            ws=ws,
+            node=node,
+            contract=contract,
+            ledger=ledger,
+            run=number,
+            relays=relays,
+            operators=await _accounts(node, signers),
+            clock=SystemClock(),
+            rng=random.Random(os.urandom(8)),
+            overrides=overrides,
+        )
+        await _until_told(bot, blocks, profile.block_time, console)
+        await bot.executor.finish()
+        ledger.end_run()
+        return _summary(bot, ledger, number)
 
 
 async def _until_told(bot: Bot, blocks: int | None, block_time: int, console: Console) -> None:
@@ -178,7 +174,13 @@ async def _check_chain(node: JsonRpc, profile: Profile) -> None:
         )
 
 
-async def _check_executor(node: JsonRpc, contract: str, signers: list[Signer]) -> None:
+async def _contract(
+    node: JsonRpc, profile: Profile, executor: str | None, signers: list[Signer]
+) -> tuple[str, StateDiff]:
+    """The executor's address and the state to assume on every head: none, or in paper mode an imagined executor."""
+    if not signers:
+        return paper_mode.CONTRACT, await paper_mode.imagined(node, profile.weth)
+    contract = (executor or profile.bot.executor or "").lower()
     if not contract:
         raise UserError("no executor: deploy one (README) and put its address into the profile's [bot], or use --paper")
     for signer in signers:
@@ -188,6 +190,7 @@ async def _check_executor(node: JsonRpc, contract: str, signers: list[Signer]) -
             raise UserError(f"there is no executor at {contract} on this chain: check the address")
         if not int(answer, 16):
             raise UserError(f"{signer.address} is not an operator of {contract}: let the owner call setOperator")
+    return contract, {}
 
 
 async def _accounts(node: JsonRpc, signers: list[Signer]) -> Operators | None:

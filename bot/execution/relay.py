@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from bot.abi import to_hex
 from bot.engine.types import Bundle
@@ -20,7 +20,10 @@ class Relay:
         self._rpc = JsonRpc(url, timeout=TIMEOUT)
         self._signer = signer
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         await self._rpc.close()
 
     async def send_bundle(self, bundle: Bundle, uuid: str) -> str:
