@@ -53,7 +53,7 @@ def demo(
     if as_json:
         print(json.dumps(result.as_json()))
     else:
-        result.print(Console())
+        result.print(Console(highlight=False))
     if result.wrong:
         raise typer.Exit(1)
 
@@ -89,7 +89,8 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                     rng=random.Random(seed),
                 )
                 before = await _weth_of(net, contract)
-                await _while_running(bot, _slots(net, bot, ledger, run, blocks, Progress(console)))
+                symbols = {token.address: token.symbol for token in profile.tokens}
+                await _while_running(bot, _slots(net, bot, ledger, run, blocks, Progress(console, symbols)))
                 await bot.executor.finish()
             ledger.end_run()
             gained = await _weth_of(net, contract) - before

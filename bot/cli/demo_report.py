@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,25 +18,46 @@ ETH = 10**18
 
 
 class Progress:
-    """A line a block, so that one sees the bot work."""
+    """A line a block, so that one sees the bot work. ``symbols`` are the tokens' by address."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, symbols: Mapping[str, str]) -> None:
+        self._console, self._symbols = console, symbols
         self._profit = self._found = self._submitted = 0
 
     def begin(self) -> None:
-        self._console.print(f"{'block':>6} {'txs':>4} {'found':>6} {'sent':>5} {'landed':>7} {'profit ETH':>12}")
+        self._print("block", "txs", "found", "sent", "landed", "profit ETH", "best of the block")
 
-    def block(self, built: BuiltBlock, flow: int, bot: Bot, landed: Sequence[Entry]) -> None:
-        """``landed``: the newest intents, of which those in this block are shown."""
+    def block(self, built: BuiltBlock, flow: int, bot: Bot, newest: Sequence[Entry]) -> None:
+        """``newest``: the last intents, among which are those that landed in this block."""
         found, submitted = bot.engine.counts.opportunities, bot.executor.stats.submitted
-        here = [e for e in landed if e.outcome and e.outcome.block_number == built.number and e.outcome.gas_used]
-        self._profit += sum(entry.outcome.realised_profit for entry in here if entry.outcome)
-        self._console.print(
-            f"{built.number:>6} {flow:>4} {found - self._found:>6} {submitted - self._submitted:>5} {len(here):>7} "
-            f"{self._profit / ETH:>12.6f}"
+        landed = [
+            (outcome.realised_profit, entry)
+            for entry in newest
+            if (outcome := entry.outcome) and outcome.reason == "landed" and outcome.block_number == built.number
+        ]
+        self._profit += sum(profit for profit, _ in landed)
+        self._print(
+            built.number,
+            flow,
+            found - self._found,
+            submitted - self._submitted,
+            len(landed),
+            f"{self._profit / ETH:.6f}",
+            self._told(max(landed, key=lambda one: one[0])[1]) if landed else "",
         )
         self._found, self._submitted = found, submitted
+
+    def _told(self, entry: Entry) -> str:
+        route = entry.trade.route
+        tokens = [route[0].token_in, *(hop.token_out for hop in route)]
+        path = " → ".join(self._symbols.get(token, token[:8]) for token in tokens)
+        profit = entry.outcome.realised_profit if entry.outcome else 0
+        return f"{entry.strategy} {path} +{profit / ETH:.6f}"
+
+    def _print(self, *columns: object) -> None:
+        widths = (6, 4, 6, 5, 7, 11)
+        text = " ".join(f"{column:>{width}}" for column, width in zip(columns, widths, strict=False))
+        self._console.print(f"{text}  {columns[-1]}", highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         for name in self._addresses:
             text = getattr(self, name, None)
             if text is not None:
-                msgspec.structs.force_setattr(self, name, _address(name, text))
+                msgspec.structs.force_setattr(self, name, checked_address(name, text))
 
 
 class Node(_Part, frozen=True, kw_only=True):
@@ -292,7 +292,7 @@ def _custom(kind: type, value: Any) -> Any:
     raise ValueError("a URL must be text in quotes")
 
 
-def _address(name: str, text: str) -> str:
+def checked_address(name: str, text: str) -> str:
     """Lower-case. One in mixed case must have the right checksum (EIP-55)."""
     if not text.startswith("0x") or not is_address(text.lower()):
         raise ValueError(f"{name} {text!r} is not an address: 0x and 40 hexadecimal digits")

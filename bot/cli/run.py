@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bot import abi
 from bot.cli.assembly import Bot, assemble
-from bot.cli.profile import Profile, load
+from bot.cli.profile import Profile, checked_address, load
 from bot.cli.startup import open_ledger
 from bot.engine.clock import SystemClock
 from bot.engine.types import StateDiff
@@ -180,7 +180,10 @@ async def _contract(
     """The executor's address and the state to assume on every head: none, or in paper mode an imagined executor."""
     if not signers:
         return paper_mode.CONTRACT, await paper_mode.imagined(node, profile.weth)
-    contract = (executor or profile.bot.executor or "").lower()
+    try:
+        contract = checked_address("--executor", executor) if executor else profile.bot.executor
+    except ValueError as error:
+        raise UserError(str(error)) from None
     if not contract:
         raise UserError("no executor: deploy one (README) and put its address into the profile's [bot], or use --paper")
     for signer in signers:
