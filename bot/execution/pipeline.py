@@ -137,7 +137,7 @@ class BundleExecutor:
         rivals = [
             entry
             for entry in self._open.values()
-            if entry.superseded_by is None and _exclude(entry.intent.opportunity, opportunity)
+            if entry.superseded_by is None and exclude(entry.intent.opportunity, opportunity)
         ]
         theirs = sum(entry.intent.opportunity.trade.gross_profit for entry in rivals)
         if rivals and theirs >= opportunity.trade.gross_profit:
@@ -313,7 +313,7 @@ class BundleExecutor:
         return Reason.NOT_INCLUDED, ""
 
 
-def _exclude(one: Opportunity, other: Opportunity) -> bool:
+def exclude(one: Opportunity, other: Opportunity) -> bool:
     """Whether taking one makes the other's prediction wrong: a pool in common, or the same transaction in front."""
     return not one.pools.isdisjoint(other.pools) or (one.behind is not None and one.behind == other.behind)
 

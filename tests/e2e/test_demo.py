@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ from bot.ledger.schema import LedgerError
 BLOCKS = 12
 
 
-def demo(home: dict[str, str], seed: int) -> dict[str, Any]:
-    command = [*MEV, "demo", "--blocks", str(BLOCKS), "--seed", str(seed), "--json"]
+def demo(home: dict[str, str], seed: int, blocks: int = BLOCKS) -> dict[str, Any]:
+    command = [*MEV, "demo", "--blocks", str(blocks), "--seed", str(seed), "--json"]
     done = subprocess.run(command, env=home, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     result: dict[str, Any] = json.loads(done.stdout)
@@ -47,6 +49,23 @@ def test_bundles_land_with_the_predicted_profit_and_the_same_seed_finds_the_same
         assert result["wrong"] == []
     assert opportunities(home, first["run"]) == opportunities(home, again["run"]) != []
     assert opportunities(home, first["run"]) != opportunities(home, other["run"])
+
+
+@pytest.mark.skipif("MEV_VERIFY" not in os.environ, reason="takes half a minute a seed: make verify runs it")
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_sixty_blocks_of_any_seed(
+    seed: int, home: dict[str, str], record_property: Callable[[str, object], None]
+) -> None:
+    result = demo(home, seed, blocks=60)
+    assert result["landed"] >= 20
+    assert result["reverted"] == 0
+    assert result["profit_wei"] == result["predicted_profit_wei"]
+    assert result["wrong"] == []
+    record_property("landed, of submitted", f"{result['landed']}, {result['submitted']}")
+    record_property("profit = predicted, wei", result["profit_wei"])
+    record_property(
+        "seen to handed over, ms: p50, p99", f"{result['latency_ms']['p50']}, {result['latency_ms']['p99']}"
+    )
 
 
 def test_every_landed_bundle_is_in_the_ledger_with_its_submission_before_its_outcome(home: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ BLOCKS = sorted({case["block"] for case in CASES})
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_earned_profits_are_found_and_realised(block: int, capfd: pytest.CaptureFixture[str]) -> None:
+def test_earned_profits_are_found_and_realised(
+    block: int, capfd: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> None:
     assert run(["replay", str(cassette_path(block)), "--json"]) == 0
     (line,) = map(json.loads, capfd.readouterr().out.splitlines())
     assert line["block"] == block
@@ -35,6 +38,9 @@ def test_earned_profits_are_found_and_realised(block: int, capfd: pytest.Capture
             if found["index"] == case["index"] and set(found["pools"]) == set(case["pools"])
         )
         assert taken["gross_profit_wei"] >= case["least_profit_wei"], case["what"]
+        record_property(
+            f"block {block}, index {case['index']}: realised = predicted, wei", taken["realised_profit_wei"]
+        )
     listed = [(found["index"], -found["gross_profit_wei"]) for found in line["opportunities"]]
     assert listed == sorted(listed)
 

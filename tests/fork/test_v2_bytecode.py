@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 
 from uniswap_evm import Reverted, V2World
 
@@ -53,7 +54,7 @@ def size_of(dice: random.Random, pool: V2Pool) -> int:
     return dice.choice((1, 2, dice.randint(1, held), dice.randint(1, 10 ** dice.randint(1, 34))))
 
 
-def test_every_swap_equals_the_bytecode() -> None:
+def test_every_swap_equals_the_bytecode(record_property: Callable[[str, object], None]) -> None:
     filled = 0
     for seed in range(SWAPS // SWAPS_A_PAIR):
         dice = random.Random(seed)
@@ -67,4 +68,5 @@ def test_every_swap_equals_the_bytecode() -> None:
                 filled += 1
                 assert after == world.load()
                 pool = after
+    record_property("swaps, of which filled, 0 differences", f"{SWAPS}, {filled}")
     assert filled > SWAPS // 3

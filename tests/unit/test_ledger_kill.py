@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def live_and_die(path: Path, life: int, lines: int, microseconds: int) -> list[s
     return said.decode().split("\n")[1:-1]  # without "opening"; the kill may cut the last line
 
 
-def test_killed_in_mid_write(tmp_path: Path) -> None:
+def test_killed_in_mid_write(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    record_property("kill -9 in mid-write, nothing lost", KILLS)
     path, chance = tmp_path / "ledger.sqlite", random.Random(7)
     intents: dict[str, int] = {}
     answered: set[str] = set()
