@@ -48,7 +48,8 @@ class Pool(Protocol):
         ...
 
     def quote_out(self, zero_for_one: bool, amount_out: int) -> int:
-        """Exact, least amount in that yields ``amount_out``. Raises UnknownState, NoLiquidity."""
+        """What the contract asks for exactly ``amount_out``; v3 rounds it up, so a unit or two less may do as well.
+        Raises UnknownState, NoLiquidity."""
         ...
 
     def apply(self, log: Log) -> Self:

@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 
-from bot.chain.decode import header, log
 from bot.chain.subscription import subscribe
 from bot.engine.clock import Clock
+from bot.engine.decode import header, log
 from bot.engine.types import Event, Header, NewHead, StateDiff
 from bot.jsonrpc import JsonRpc, RpcError
 from bot.simulation.node import state_diffs

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from bot.chain.decode import transaction
 from bot.chain.subscription import subscribe
 from bot.engine.clock import Clock
+from bot.engine.decode import transaction
 from bot.engine.types import Event, PendingTx
 from bot.jsonrpc import JsonRpc
 

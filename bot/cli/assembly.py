@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.chain.decode import header
 from bot.chain.heads import HeadCollector
 from bot.chain.mempool import MempoolCollector
 from bot.chain.pools import from_factories, load
 from bot.cli.profile import Profile
 from bot.engine.clock import Clock
+from bot.engine.decode import header
 from bot.engine.loop import Engine
 from bot.engine.types import Event, NewHead, StateDiff
 from bot.errors import UserError

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.abi import to_bytes
-from bot.engine.types import Intent, Log, Outcome, Reason
+from bot.engine.decode import log
+from bot.engine.types import Intent, Outcome, Reason
 from bot.execution.profit import gained
 
 
 def from_receipt(intent: Intent, receipt: dict[str, Any], executor: str) -> Outcome:
     """Outcome of a mined transaction: the executor's gain in the trade's token, and the sender's gas."""
-    logs = [Log(e["address"].lower(), tuple(e["topics"]), to_bytes(e["data"])) for e in receipt["logs"]]
+    logs = map(log, receipt["logs"])
     landed = int(receipt["status"], 16) == 1
     return Outcome(
         intent_id=intent.id,

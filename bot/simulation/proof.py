@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bot.abi import to_bytes, to_hex
+from bot.abi import to_hex
+from bot.engine.decode import log
 from bot.engine.types import AccountDiff, Log, StateDiff
 from bot.jsonrpc import JsonRpc, RpcError
 from bot.simulation.anvil import Anvil
@@ -105,7 +106,7 @@ async def _outcome(rpc: JsonRpc, url: str, cassette: Cassette) -> Proof:
     diffs: list[StateDiff] = []
     traced: list[int] = []
     for index, (call, receipt) in enumerate(zip(cassette.calls, receipts, strict=True)):
-        logs.append(tuple(_log(log) for log in receipt["logs"]))
+        logs.append(tuple(map(log, receipt["logs"])))
         result, diff = evm.changes(call, cassette.context, cassette.slots)
         gas_used.append(int(receipt["gasUsed"], 16))
         outcome = receipt["status"] == "0x1", logs[-1], gas_used[-1]
@@ -136,7 +137,3 @@ def _fee(evm: ForkEvm, call: Call, receipt: dict[str, Any], block: BlockContext)
         address: AccountDiff(balance=balance, nonce=nonce if address == call.sender else None)
         for address, balance in balances.items()
     }
-
-
-def _log(log: dict[str, Any]) -> Log:
-    return Log(log["address"].lower(), tuple(log["topics"]), to_bytes(log["data"]))

@@ -12,9 +12,9 @@ import pytest
 from recorded import cassette_path
 
 from bot.abi import call, uint
-from bot.chain import decode
 from bot.devnet.deployment import account
 from bot.devnet.network import Devnet
+from bot.engine import decode
 from bot.engine.types import AccountDiff, Transaction
 from bot.jsonrpc import RpcError
 from bot.paths import data_dir

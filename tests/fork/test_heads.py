@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.chain.decode import header
 from bot.chain.heads import HeadCollector
 from bot.chain.mempool import MempoolCollector
 from bot.engine.clock import SystemClock
+from bot.engine.decode import header
 from bot.engine.types import Event, NewHead, PendingTx
 from bot.simulation.anvil import Anvil
 
