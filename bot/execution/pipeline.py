@@ -277,8 +277,12 @@ class BundleExecutor:
         if isinstance(event, NewHead):
             self._record_found()
             await self.drain()
-            for entry in [e for e in self._open.values() if e.intent.opportunity.block_number <= event.header.number]:
-                await self._settle(entry, event.header)
+            due = [e for e in self._open.values() if e.intent.opportunity.block_number <= event.header.number]
+            try:
+                for entry in due:
+                    await self._settle(entry, event.header)
+            except (RpcError, RpcUnreachable) as error:
+                logger.warning("outcomes not known yet: asked again at the next head", error=str(error))
         return event
 
     async def _settle(self, entry: Open, head: Header) -> None:

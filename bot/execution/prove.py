@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from bot.engine.types import Reason, StateDiff
 from bot.execution.executor import explain
 from bot.execution.profit import gained
-from bot.jsonrpc import JsonRpc
+from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
 from bot.simulation.fork import HeadFork
 from bot.simulation.node import simulate
-from bot.simulation.types import Call, CallResult
+from bot.simulation.types import Call, CallResult, UnrecordedState
 
 
 class ProofFailed(Exception):
@@ -45,10 +45,13 @@ class Prover:
         self.proved += 1
         head = hex(self._fork.head.number)  # the node may be at a newer one already
         asked = asyncio.create_task(simulate(self._node, calls, self._fork.block, self._overrides, on=head))
+        asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may be of no use any more
         try:
             await asyncio.sleep(0)  # the request goes out, and the node works while revm does
             first = _own(self._fork.run(calls), executor, token)
             second = _own(await asked, executor, token)
+        except (UnrecordedState, RpcError, RpcUnreachable) as error:
+            raise ProofFailed(Reason.SIMULATION_FAILED, f"no opinion: {error}") from None
         finally:
             asked.cancel()
         if first.realised != second.realised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -14,6 +15,8 @@ from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState
 
 logger = structlog.get_logger(__name__)
 
+FORK_AGE = 96  # blocks: what was not read yet is read as of the fork, and nodes keep the state of the last 128
+READ_AHEAD_SECONDS = 1.0
 READ_AHEAD = 13  # slots from 0 on: all that a v2 pair has but mappings, and a v3 pool's prices and fees
 
 
@@ -24,7 +27,7 @@ def call_of(tx: Transaction, base_fee: int) -> Call:
 
 
 class HeadFork:
-    """Follows the head by state diffs, or forks anew where there are none and after a reorg.
+    """Follows the head by state diffs, or forks anew: where there are none, after a reorg, and now and then.
 
     ``block`` is the next block as far as it can be known: time and base fee exact, builder and randomness the head's.
     ``overrides`` is state assumed on top of every head. ``warm`` are contracts read ahead, so that the first
@@ -60,7 +63,8 @@ class HeadFork:
         return event
 
     def _follow(self, event: NewHead) -> None:
-        if event.diff is None or event.header.parent_hash != self.head.hash:
+        old = event.header.number - self._forked_at >= FORK_AGE
+        if event.diff is None or old or event.header.parent_hash != self.head.hash:
             self._fork_at(event.header)
             return
         self._evm.apply(event.diff)
@@ -70,13 +74,17 @@ class HeadFork:
     def _fork_at(self, head: Header) -> None:
         self._evm = ForkEvm(self._url, head.number, chain_id=self._chain_id, gas_limit=head.gas_limit)
         self._evm.apply(self._overrides)
+        self._forked_at = head.number
         self._read_ahead()
         self._at(head)
 
     def _read_ahead(self) -> None:
+        end = time.monotonic() + READ_AHEAD_SECONDS
         try:
-            self._evm.prefetch(self._warm)
             for address in self._warm:
+                if time.monotonic() > end:
+                    return  # a distant node: what is needed is read when it is needed
+                self._evm.prefetch([address])
                 for slot in range(READ_AHEAD):
                     self._evm.storage(address, slot)
         except UnrecordedState as error:
