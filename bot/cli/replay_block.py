@@ -21,7 +21,6 @@ from bot.simulation.cassette import Cassette
 from bot.simulation.cassette_server import CassetteServer
 from bot.simulation.proof import BARE, Proof, prove
 from bot.simulation.types import UnrecordedState
-from bot.strategies.gas import GasPolicy
 
 MAX_HOPS = 4
 
@@ -105,7 +104,7 @@ async def _search(cassette: Cassette, proof: Proof, report: Report) -> None:
             loaded = await load_pools(recorded, _trusted(infos, proof.logs, report.unknown_pools), parent)
             report.pools = len(loaded.pools)
             report.unknown_pools |= loaded.unknown
-            found = windows(loaded.pools.values(), proof.logs, cassette.context.base_fee)
+            found = windows(loaded.pools.values(), proof.logs)
             if found:
                 await _execute(found, Bench(cassette, url, node.rpc), proof, report)
 
@@ -120,22 +119,21 @@ def _trusted(infos: Iterable[PoolInfo], logs: Sequence[Sequence[Log]], unknown: 
             yield info
 
 
-def windows(pools: Iterable[Pool], logs: Sequence[Sequence[Log]], base_fee: int) -> list[Window]:
-    """Every cycle from WETH that pays more than the gas it cannot do without, with the indices at which it is open.
+def windows(pools: Iterable[Pool], logs: Sequence[Sequence[Log]]) -> list[Window]:
+    """Every cycle from WETH that gains anything before gas (what gas costs is for the reader to weigh: others paid less
+    than we would, or were paid otherwise), with the indices at which it is open.
 
     A window ends where a transaction touches one of the cycle's pools; what is left of it begins another one.
     """
     market = Market((MAINNET_WETH,), MAX_HOPS)
     market.add(pools)
-    gas = GasPolicy(MAINNET_WETH)
-    least = gas.least(base_fee)
     open_: dict[tuple[str, ...], Window] = {}
     closed: list[Window] = []
     for index in range(len(logs) + 1):
         touched = market.apply(logs[index - 1] if index else ())
         for key in [key for key in open_ if not touched.isdisjoint(key)]:
             closed.append(replace(open_.pop(key), last=index - 1))
-        for trade in gas.paying(search(market.view, touched, least), base_fee):
+        for trade in search(market.view, touched):
             open_[tuple(hop.pool for hop in trade.route)] = Window(trade, index, len(logs))
     return [*closed, *open_.values()]
 
