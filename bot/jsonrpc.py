@@ -30,7 +30,7 @@ class _Error(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     id: Any = None
-    result: Any = None
+    result: Any = msgspec.UNSET
     error: _Error | None = None
 
 
@@ -104,6 +104,8 @@ class JsonRpc:
                 if answer is None:
                     raise RpcUnreachable(f"{_host(self.url)}: an answer of the batch is missing")
                 failed = answer.error
+                if failed is None and answer.result is msgspec.UNSET:
+                    raise RpcUnreachable(f"{_host(self.url)}: an answer of the batch has no result")
                 results.append(RpcError(method, failed.code, failed.message, failed.data) if failed else answer.result)
         return results
 
@@ -116,6 +118,8 @@ def parse(method: str, raw: bytes) -> Any:
         raise RpcUnreachable(f"{method}: the answer is not JSON-RPC") from None
     if answer.error:
         raise RpcError(method, answer.error.code, answer.error.message, answer.error.data)
+    if answer.result is msgspec.UNSET:  # a proxy's complaint, say: none of our questions has that for an answer
+        raise RpcUnreachable(f"{method}: the answer has no result")
     return answer.result
 
 

@@ -42,9 +42,10 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Open:
-    """An intent whose outcome is not known yet, and what each relay said of it."""
+    """An intent whose outcome is not known yet, and what each relay said of it. ``mined``: a block holds it."""
 
     intent: Intent
+    mined: bool = False
     superseded_by: str | None = None
     handing: list[asyncio.Task[None]] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)  # relay → bundle hash
@@ -109,7 +110,9 @@ class BundleExecutor:
 
     async def _take(self, opportunity: Opportunity) -> None:
         rivals = self._rivals(opportunity)
-        intent_id = hashlib.sha256(f"{self._run}:{opportunity.id}".encode()).hexdigest()[:16]
+        # with the head: on another branch the same opportunity is another intent
+        origin = f"{self._run}:{self._fork.head.hash}:{opportunity.id}"
+        intent_id = hashlib.sha256(origin.encode()).hexdigest()[:16]
         if self._operators is None:
             await self._prove(opportunity, sender=paper.OWNER)
             raise Refused(Reason.PAPER)
@@ -217,8 +220,13 @@ class BundleExecutor:
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        task.add_done_callback(self._sent)
         return task
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        """What raised stays, for ``drain`` to raise."""
+        if task.cancelled() or task.exception() is None:
+            self._sending.discard(task)
 
     def _take_back(self, rival: Open, better: Intent) -> None:
         """Two of our bundles on one pool would make both predictions wrong: the lesser one is cancelled. Relays do
@@ -278,6 +286,9 @@ class BundleExecutor:
             self._record_found()
             await self.drain()
             due = [e for e in self._open.values() if e.intent.opportunity.block_number <= event.header.number]
+            for entry in due:
+                if event.header.number == entry.intent.opportunity.block_number:
+                    entry.mined = entry.intent.tx_hash in event.transactions
             try:
                 for entry in due:
                     await self._settle(entry, event.header)
@@ -288,6 +299,8 @@ class BundleExecutor:
     async def _settle(self, entry: Open, head: Header) -> None:
         intent = entry.intent
         receipt = await self._node.call("eth_getTransactionReceipt", intent.tx_hash)
+        if receipt is None and entry.mined:
+            return  # the node indexes behind its head: asked again at the next one
         if receipt is not None:
             outcome = from_receipt(intent, receipt, self._contract)
         else:

@@ -7,7 +7,7 @@ from typing import Any, Self
 from bot.abi import to_hex
 from bot.engine.types import Bundle
 from bot.execution.keys import Signer
-from bot.jsonrpc import JsonRpc, RpcError, parse
+from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable, parse
 
 TIMEOUT = 4.0  # seconds: a third of a slot
 
@@ -37,6 +37,8 @@ class Relay:
                 "replacementUuid": uuid,
             },
         )
+        if not isinstance(result, dict) or "bundleHash" not in result:
+            raise RpcUnreachable("eth_sendBundle: the answer names no bundle")
         return str(result["bundleHash"])
 
     async def cancel_bundle(self, uuid: str) -> None:
@@ -48,6 +50,8 @@ class Relay:
         try:
             result = await self._call("mevkit_bundleStatus", {"bundleHash": bundle_hash})
         except RpcError:
+            return ""
+        if not isinstance(result, dict):
             return ""
         return str(result.get("reason") or result.get("status") or "")
 

@@ -1,0 +1,156 @@
+"""What the executor makes of answers that nodes and relays should not give, and of blocks that come back."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+from ledger_samples import WETH, opportunity
+
+from bot.engine.clock import SystemClock
+from bot.engine.types import Header, NewHead, Reason
+from bot.execution.accounts import Operator, Operators
+from bot.execution.bid import BidPolicy
+from bot.execution.keys import ephemeral
+from bot.execution.pipeline import BundleExecutor
+from bot.execution.prove import Proof, Prover
+from bot.execution.relay import Relay
+from bot.jsonrpc import JsonRpc, RpcUnreachable, parse
+from bot.ledger.ledger import Ledger
+from bot.ledger.records import RunKind
+from bot.risk.limits import RiskGate
+from bot.simulation.fork import HeadFork
+from bot.simulation.types import BlockContext
+
+CONTRACT = "0x" + "ec" * 20
+HEAD = Header(99, "0xh99", "0xh98", 1_000, 1, 30_000_000, 0, "0x" + "cc" * 20)
+BLOCK = BlockContext(100, 1_012, 1, HEAD.coinbase, HEAD.gas_limit)
+
+
+@pytest.mark.parametrize("raw", [b"{}", b'{"message":"rate limited"}', b'{"jsonrpc":"2.0","id":1}'])
+def test_an_answer_without_a_result_is_none(raw: bytes) -> None:
+    with pytest.raises(RpcUnreachable):
+        parse("eth_getTransactionReceipt", raw)
+
+
+def test_a_null_result_is_a_result() -> None:
+    assert parse("eth_getTransactionReceipt", b'{"jsonrpc":"2.0","id":1,"result":null}') is None
+
+
+class World:
+    """A node and a relay by what they answer to each method, and the executor between them."""
+
+    def __init__(self, ledger: Ledger, run: int) -> None:
+        self.answers: dict[str, Any] = {
+            "eth_sendBundle": {"bundleHash": "0xb0"},
+            "eth_cancelBundle": None,
+            "mevkit_bundleStatus": {},
+            "eth_getTransactionReceipt": None,
+        }
+        self.ledger, self.run = ledger, run
+        self.fork = SimpleNamespace(head=HEAD, block=BLOCK)
+        signers = [ephemeral(), ephemeral()]
+        self.relay = Relay("relay", "http://127.0.0.1:1", ephemeral())
+        self.operators = Operators([Operator(signer, mined=0) for signer in signers])
+        self.executor = BundleExecutor(
+            contract=CONTRACT,
+            weth=WETH,
+            fork=cast(HeadFork, self.fork),
+            prover=cast(Prover, self),
+            node=JsonRpc("http://127.0.0.1:1"),
+            ledger=ledger,
+            risk=cast(RiskGate, SimpleNamespace(check=lambda *_, **__: None)),
+            bids=BidPolicy(0, 0),
+            relays=[self.relay],
+            operators=self.operators,
+            chain_id=1,
+            run=run,
+            clock=SystemClock(),
+        )
+        self.gross = 5 * 10**15
+
+    async def prove(self, *_: object) -> Proof:
+        return Proof(300_000, self.gross)
+
+    async def take(self, gross: int = 5 * 10**15) -> None:
+        self.gross = gross
+        await self.executor.execute([opportunity(100, gross=gross)])
+
+    async def block(self, *transactions: str, number: int = 100) -> None:
+        header = replace(HEAD, number=number, hash=f"0xh{number}", parent_hash=f"0xh{number - 1}")
+        await self.executor.adapt(NewHead(header, (), {}, transactions, 0))
+
+    def reasons(self) -> list[Reason | None]:
+        return [entry.outcome.reason if entry.outcome else None for entry in self.ledger.entries(self.run)]
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        made = World(ledger, ledger.begin_run(RunKind.RUN, profile="test", chain_id=1))
+
+        async def post(_: JsonRpc, body: bytes, headers: object = None) -> bytes:
+            method = msgspec.json.decode(body)["method"]
+            return msgspec.json.encode({"id": 1, "result": made.answers[method]})
+
+        monkeypatch.setattr(JsonRpc, "post", post)
+        yield made
+
+
+@pytest.mark.parametrize("answer", [None, "nil", {"status": "ok"}])
+async def test_a_relay_that_names_no_bundle_does_not_end_the_bot(world: World, answer: object) -> None:
+    world.answers["eth_sendBundle"] = answer
+    await world.take()
+    await world.block()
+    assert world.reasons() == [Reason.RELAY_UNREACHABLE]
+
+
+async def test_a_relay_that_knows_no_status_does_not_end_the_bot(world: World) -> None:
+    world.answers["mevkit_bundleStatus"] = None
+    await world.take()
+    await world.block()
+    assert world.reasons() == [Reason.NOT_INCLUDED]
+
+
+async def test_what_is_found_again_on_another_branch_is_another_intent(world: World) -> None:
+    await world.take()
+    world.fork.head = replace(HEAD, hash="0xother")
+    await world.take(6 * 10**15)
+    assert world.executor.open == 2
+    senders = {entry.sender for entry in world.ledger.entries(world.run)}
+    assert senders == world.operators.addresses
+
+
+async def test_what_a_hand_over_raised_is_not_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("disk full")
+
+    monkeypatch.setattr(world.ledger, "record_answer", full)
+    await world.take()
+    for _ in range(20):  # until the hand-over has ended by itself
+        await asyncio.sleep(0.005)
+    with pytest.raises(sqlite3.OperationalError):
+        await world.executor.drain()
+
+
+async def test_a_mined_transaction_without_receipt_yet_stays_open(world: World) -> None:
+    await world.take()
+    (entry,) = world.ledger.entries(world.run)
+    await world.block(entry.tx_hash)
+    assert world.reasons() == [None]
+    world.answers["eth_getTransactionReceipt"] = {
+        "status": "0x1",
+        "blockNumber": "0x64",
+        "gasUsed": "0x1",
+        "effectiveGasPrice": "0x1",
+        "logs": [],
+    }
+    await world.block(number=101)
+    assert world.reasons() == [Reason.LANDED]
