@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bot.abi import encode, keccak, to_bytes
-from bot.simulation.cassette import Cassette, RecordedAccount, load
+from bot.simulation.cassette import EMPTY_CODE, Cassette, RecordedAccount, load
 from bot.simulation.server_process import ServerProcess, serve
 
 PLAIN_SLOTS = 256
@@ -97,7 +97,7 @@ class Answers:
         account = self._cassette.accounts.get(address)
         if account is not None:
             return account
-        if address in self._fresh or int(address, 16) < 0x100:  # precompiles have no state
+        if address in self._fresh or int(address, 16) <= 0x100:  # precompiles have no state
             return RecordedAccount()
         raise _Unrecorded(f"account {address}")
 
@@ -118,10 +118,16 @@ class Answers:
         address, number = address.lower(), int(slot, 16)
         value = self._storage.get(address, {}).get(number)
         if value is None:
-            if address not in self._fresh and number not in self._zero and not self._account(address).nonexistent:
+            if address not in self._fresh and number not in self._zero and not self._empty(address):
                 raise _Unrecorded(f"slot 0x{number:x} of {address}")
             value = 0
         return f"0x{value:064x}"
+
+    def _empty(self, address: str) -> bool:
+        """Whether an account was never a contract (its first code, or its creator, would have counted its nonce up):
+        all of its storage is zero, also when the block deploys one there."""
+        account = self._account(address)
+        return account.nonexistent or (account.codeHash == EMPTY_CODE and int(account.nonce, 16) == 0)
 
     def _block(self, number: str) -> dict[str, Any]:
         """The parent, of which only number, hash and what follows from the block itself are known; or just a hash."""

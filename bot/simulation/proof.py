@@ -21,7 +21,7 @@ from bot.simulation.cassette_server import CassetteServer
 from bot.simulation.node import PRESTATE_DIFF
 from bot.simulation.revm import ForkEvm
 from bot.simulation.state import from_trace, merge
-from bot.simulation.types import BlockContext, Call
+from bot.simulation.types import BlockContext, Call, UnrecordedState
 
 BLOB_TRANSACTION = 3
 
@@ -37,7 +37,8 @@ class Proof:
     """What the block did when it was run again: per transaction its logs, gas and change of state.
 
     ``traced`` are the transactions whose diff had to come from the node: the EVM in process, which knows Cancun's
-    rules and no access list, gave them another result or other gas.
+    rules and no access list, gave them another result or other gas, or they touched ``created`` contracts (those
+    that the block deployed), whose slots nobody recorded.
     """
 
     matches: bool
@@ -45,6 +46,7 @@ class Proof:
     gas_used: tuple[int, ...] = ()
     diffs: tuple[StateDiff, ...] = ()
     traced: tuple[int, ...] = ()
+    created: frozenset[str] = frozenset()
 
 
 async def prove(cassette: Cassette) -> Proof:
@@ -105,22 +107,39 @@ async def _outcome(rpc: JsonRpc, url: str, cassette: Cassette) -> Proof:
     gas_used: list[int] = []
     diffs: list[StateDiff] = []
     traced: list[int] = []
+    created: set[str] = set()
     for index, (call, receipt) in enumerate(zip(cassette.calls, receipts, strict=True)):
         logs.append(tuple(map(log, receipt["logs"])))
-        result, diff = evm.changes(call, cassette.context, cassette.slots)
         gas_used.append(int(receipt["gasUsed"], 16))
         outcome = receipt["status"] == "0x1", logs[-1], gas_used[-1]
-        evm_agrees = (result.success, result.logs, result.gas_used) == outcome
-        if not evm_agrees:
+        try:
+            result, diff, touched = evm.changes(call, cassette.context, cassette.slots)
+        except UnrecordedState:  # other rules led it where the block never was
+            complete = False
+        else:
+            evm_agrees = (result.success, result.logs, result.gas_used) == outcome
+            complete = evm_agrees and touched.isdisjoint(created | _deployed(cassette, diff))
+        if not complete:
             traced.append(index)
             diff = from_trace(await rpc.call("debug_traceTransaction", receipt["transactionHash"], PRESTATE_DIFF))
+        created |= _deployed(cassette, diff)
         evm.apply(diff)
-        if evm_agrees:
+        if complete:
             fee = _fee(evm, call, receipt, cassette.context)
             evm.apply(fee)
             diff = merge((diff, fee))
         diffs.append(diff)
-    return Proof(True, tuple(logs), tuple(gas_used), tuple(diffs), tuple(traced))
+    return Proof(True, tuple(logs), tuple(gas_used), tuple(diffs), tuple(traced), frozenset(created))
+
+
+def _deployed(cassette: Cassette, diff: StateDiff) -> set[str]:
+    """The accounts that a diff makes contracts, and that were none before the block."""
+    accounts = cassette.accounts
+    return {
+        address
+        for address, change in diff.items()
+        if change.code and address in accounts and cassette.code(accounts[address]) == "0x"
+    }
 
 
 def _fee(evm: ForkEvm, call: Call, receipt: dict[str, Any], block: BlockContext) -> StateDiff:

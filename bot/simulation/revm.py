@@ -163,8 +163,9 @@ class ForkEvm:
 
     def changes(
         self, call: Call, block: BlockContext, slots: Mapping[str, Iterable[int]]
-    ) -> tuple[CallResult, StateDiff]:
-        """Runs one call, rolls back, and tells what it changed: of storage, in the given slots of each account.
+    ) -> tuple[CallResult, StateDiff, frozenset[str]]:
+        """Runs one call, rolls back, and tells what it changed (of storage, in the given slots of each account), and
+        which accounts it touched.
 
         No fee is taken, and only a deployment counts up the sender's nonce. Raises as ``run``.
         """
@@ -190,7 +191,7 @@ class ForkEvm:
                 change.slots.update((slot, new) for slot, new in values.items() if evm.storage(address, slot) != new)
                 if change != AccountDiff():
                     diff[address] = change
-        return result, diff
+        return result, diff, frozenset(after)
 
     def _enter(self, block: BlockContext) -> None:
         if block == self._block:

@@ -51,6 +51,17 @@ async def test_diffs_lead_to_the_nodes_state(block: int) -> None:
                 assert await rpc.call("eth_getCode", address, "latest") == to_hex(change.code)
 
 
+@pytest.mark.parametrize(("block", "index", "slots"), [(19426587, 0, 10), (19932148, 130, 1)])
+async def test_storage_of_what_the_block_deploys_is_in_the_diffs(block: int, index: int, slots: int) -> None:
+    cassette = load(cassette_path(block))
+    proof = await prove(cassette)
+    (created,) = proof.created
+    assert len(proof.diffs[index][created].slots) == slots
+    async with replayed(cassette) as (rpc, _):
+        for slot, value in merge(proof.diffs)[created].slots.items():
+            assert int(await rpc.call("eth_getStorageAt", created, hex(slot), "latest"), 16) == value
+
+
 async def test_other_state_does_not_match(tmp_path: Path) -> None:
     content = json.loads(gzip.decompress(cassette_path(15050000).read_bytes()))
     sender = load(cassette_path(15050000)).senders[0]

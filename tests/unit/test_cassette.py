@@ -15,7 +15,7 @@ from tiny_cassette import CODE, tiny, write
 from bot.abi import encode
 from bot.cli.main import run
 from bot.errors import UserError
-from bot.simulation.cassette import load
+from bot.simulation.cassette import EMPTY_CODE, load
 from bot.simulation.cassette_server import ERC7201_ERC20, Answers
 
 HOLDER, PAID, STRANGER, FRESH = ("0x" + byte * 20 for byte in ("aa", "bb", "cc", "dd"))
@@ -127,7 +127,8 @@ def test_recorded_state_is_served(ask: Callable[..., Any]) -> None:
     assert ask("eth_getStorageAt", HOLDER, slot_of(0), "latest") == slot_of(7)
     assert ask("eth_getBlockByNumber", "latest", False)["hash"] == "0x" + "00" * 32
     assert ask("eth_getBlockByNumber", "0xe", False)["hash"] == "0x" + "0e" * 32
-    assert ask("eth_getBalance", "0x" + "00" * 19 + "04", "latest") == "0x0"  # a precompile
+    for precompile in ("0x" + "00" * 19 + "04", "0x" + "00" * 18 + "0100"):
+        assert ask("eth_getBalance", precompile, "latest") == "0x0"
 
 
 def test_what_is_not_recorded_is_an_error_that_names_it(ask: Callable[..., Any]) -> None:
@@ -161,3 +162,15 @@ def test_code_that_was_not_recorded_is_empty_for_the_block_itself(tmp_path: Path
     answers = Answers(load(write(tmp_path, tiny())), unmodified=True)
     body = json.dumps([{"id": 1, "method": "eth_getCode", "params": [PAID, "latest"]}]).encode()
     assert json.loads(answers.answer(body)) == [{"jsonrpc": "2.0", "id": 1, "result": "0x"}]
+
+
+def test_storage_of_what_was_no_contract_is_zero(tmp_path: Path) -> None:
+    content = tiny()
+    never, once = "0x" + "cc" * 20, "0x" + "dd" * 20  # where the block deploys something; what had a delegation once
+    for address, nonce in ((never, "0x0"), (once, "0x1")):
+        content["accounts"][address] = {"nonce": nonce, "balance": "0x1", "codeHash": EMPTY_CODE, "storage": {}}
+    answers = Answers(load(write(tmp_path, content)))
+    body = [{"id": 1, "method": "eth_getStorageAt", "params": [at, slot_of(8), "latest"]} for at in (never, once)]
+    empty, unknown = json.loads(answers.answer(json.dumps(body).encode()))
+    assert empty["result"] == slot_of(0)
+    assert once in unknown["error"]["message"]
