@@ -247,11 +247,7 @@ async def _load_prices(
             unknown[info.address] = f"price and liquidity: {failed}"
             continue
         price, tick = layouts.price_and_tick(first)
-        if not price:
-            unknown[info.address] = "price: the pool is not initialised"
-        elif not (MIN_TICK <= tick < MAX_TICK) or not (
-            sqrt_ratio_at_tick(tick) <= price <= sqrt_ratio_at_tick(tick + 1)  # equal above: a tick just left downwards
-        ):
+        if price and not _at_tick(price, tick):
             unknown[info.address] = "price: it does not lie at its tick"
         else:
             ticks = TickMap(info.tick_spacing, {}, {})
@@ -281,9 +277,14 @@ async def _load_ticks(
     return {info.address: TickMap(info.tick_spacing, words[info.address], liquidity[info.address]) for info, _ in pools}
 
 
+def _at_tick(price: int, tick: int) -> bool:
+    """Equal above: a tick just left downwards."""
+    return MIN_TICK <= tick < MAX_TICK and sqrt_ratio_at_tick(tick) <= price <= sqrt_ratio_at_tick(tick + 1)
+
+
 def _words(pool: V3Pool, reach: int | None) -> range:
-    """The bitmap words that hold the ticks within reach."""
-    if reach is None:
+    """The bitmap words that hold the ticks within reach: all of them before the pool has a price."""
+    if reach is None or not pool.sqrt_price:
         return all_words(pool.tick_spacing)
     lowest, highest = max(pool.tick - reach, MIN_TICK), min(pool.tick + reach, MAX_TICK)
     return range(word_of(lowest, pool.tick_spacing), word_of(highest, pool.tick_spacing) + 1)

@@ -7,31 +7,38 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.amm.pool import Pool
+from bot.amm.v2 import SYNC
+from bot.amm.v3 import INITIALIZE
 from bot.chain.pools import PoolInfo, identify
 from bot.chain.pools import load as load_pools
-from bot.chain.v2_fees import fee_contradicted
+from bot.chain.v2_fees import fee_allowed, fee_from_swaps
 from bot.cli.replay_executor import FRESH, Bench, Rejected, rules
 from bot.engine.types import Log, Trade
 from bot.execution.program import MAINNET_WETH
 from bot.jsonrpc import JsonRpc
 from bot.market.market import Market
 from bot.market.search import search
+from bot.market.sizing import quote
+from bot.market.view import View
 from bot.simulation.anvil import Anvil
 from bot.simulation.cassette import Cassette
 from bot.simulation.cassette_server import CassetteServer
-from bot.simulation.proof import BARE, Proof, prove
+from bot.simulation.proof import BARE, Proof, prove, replayed
 from bot.simulation.types import UnrecordedState
 
 MAX_HOPS = 4
+SMALLEST = 1_000  # of a trade that needs unrecorded state, the part that is tried first
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The best trade of a cycle, and the first and last index k at which the state after k transactions offers it."""
+    """The best trade of a cycle, and the first and last index k at which the state after k transactions offers it, with
+    the market as it is there."""
 
     trade: Trade
     first: int
     last: int
+    view: View = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +107,9 @@ async def _search(cassette: Cassette, proof: Proof, report: Report) -> None:
             ) as node,
         ):
             contracts = (a for a, account in cassette.accounts.items() if cassette.code(account) not in ("0x", None))
-            infos = await identify(node.rpc, contracts, parent)
-            loaded = await load_pools(recorded, _trusted(infos, proof.logs, report.unknown_pools), parent)
+            infos = [*await identify(node.rpc, contracts, parent), *await _new_pools(cassette, proof)]
+            known = _trusted(infos, proof.logs, report.unknown_pools)
+            loaded = await load_pools(recorded, known, parent, reach=None)
             report.pools = len(loaded.pools)
             report.unknown_pools |= loaded.unknown
             found = windows(loaded.pools.values(), proof.logs)
@@ -109,14 +117,29 @@ async def _search(cassette: Cassette, proof: Proof, report: Report) -> None:
                 await _execute(found, Bench(cassette, url, node.rpc), proof, report)
 
 
+async def _new_pools(cassette: Cassette, proof: Proof) -> list[PoolInfo]:
+    """Those that the block deployed: asked what they are in the state after it, empty in the state before it."""
+    spoke = {log.address for logs in proof.logs for log in logs if log.topics and log.topics[0] in (SYNC, INITIALIZE)}
+    born = sorted(spoke & proof.created)
+    if not born:
+        return []
+    async with replayed(cassette) as (rpc, _):
+        return await identify(rpc, born, cassette.number)
+
+
 def _trusted(infos: Iterable[PoolInfo], logs: Sequence[Sequence[Log]], unknown: dict[str, str]) -> Iterator[PoolInfo]:
-    """Leaves out pairs whose fee nobody knows and whose own swaps speak against the usual one."""
+    """With the fee that a pair's own swaps tell, where nobody knows it; without those that speak against the usual one
+    and tell no other."""
     for info in infos:
-        own = [log for per_transaction in logs for log in per_transaction if log.address == info.address]
-        if info.fee_assumed and fee_contradicted(info.fee, own):
-            unknown[info.address] = "fee: its swaps do not pay 0.3 %, and nothing tells what they pay"
-        else:
-            yield info
+        if info.fee_assumed:
+            own = [log for per_transaction in logs for log in per_transaction if log.address == info.address]
+            told = fee_from_swaps(own)
+            if told is not None:
+                info = replace(info, fee=told, fee_assumed=False)
+            elif not fee_allowed(info.fee, own):
+                unknown[info.address] = "fee: its swaps do not pay 0.3 %, and nothing tells what they pay"
+                continue
+        yield info
 
 
 def windows(pools: Iterable[Pool], logs: Sequence[Sequence[Log]]) -> list[Window]:
@@ -134,7 +157,7 @@ def windows(pools: Iterable[Pool], logs: Sequence[Sequence[Log]]) -> list[Window
         for key in [key for key in open_ if not touched.isdisjoint(key)]:
             closed.append(replace(open_.pop(key), last=index - 1))
         for trade in search(market.view, touched):
-            open_[tuple(hop.pool for hop in trade.route)] = Window(trade, index, len(logs))
+            open_[tuple(hop.pool for hop in trade.route)] = Window(trade, index, len(logs), market.view)
     return [*closed, *open_.values()]
 
 
@@ -149,10 +172,36 @@ async def _execute(found: Iterable[Window], bench: Bench, proof: Proof, report: 
         while bench.index < index:
             bench.advance(proof.diffs[bench.index])
         try:
-            gas, realised = await bench.execute(trade)
+            report.finds.append(Find(index, window, *await bench.execute(trade)))
         except Rejected as rejected:
             report.rejected.append(Failure(index, trade, str(rejected)))
         except UnrecordedState as missing:
-            report.unknown.append(Failure(index, trade, str(missing)))
-        else:
-            report.finds.append(Find(index, window, gas, realised))
+            smaller = await _smaller(bench, window, index)
+            if smaller is None:
+                report.unknown.append(Failure(index, trade, str(missing)))
+            else:
+                report.finds.append(smaller)
+
+
+async def _smaller(bench: Bench, window: Window, index: int) -> Find | None:
+    """The largest trade of the window's cycle that the recorded state is enough for: the best one may go on to ticks
+    that nobody reached, while the one that was taken did not. None where not even a very small trade can be made."""
+    legs = window.view.legs(window.view.graph.cycle(window.trade.route))
+    assert legs is not None, "it was sized in this view"
+    least, most = window.trade.amounts[0] // SMALLEST, window.trade.amounts[0]
+    best: Trade | None = None
+    amount = least
+    try:
+        while amount and least < most:
+            amounts = quote(legs, amount)
+            trade = None if amounts is None else Trade(window.trade.route, amounts)
+            if trade is not None and trade.gross_profit > 0 and bench.recorded(trade):
+                best, least = trade, amount + 1
+            elif best is None:
+                return None
+            else:
+                most = amount
+            amount = (least + most) // 2
+        return None if best is None else Find(index, replace(window, trade=best), *await bench.execute(best))
+    except (Rejected, UnrecordedState):
+        return None

@@ -84,13 +84,31 @@ class Bench:
 
         Raises Rejected, and UnrecordedState where the trade touches what the cassette does not hold.
         """
+        calls = self._calls(trade)
+        _check(trade, self._evm.run(calls, self._block), "revm")
+        try:
+            second = await simulate(self._node, calls, self._block, self._state)
+        except RpcError as error:
+            raise UnrecordedState(error.message) from None
+        return second[0].gas_used, _check(trade, second, "anvil")
+
+    def recorded(self, trade: Trade) -> bool:
+        """Whether the cassette holds all that the trade touches. Raises Rejected."""
+        try:
+            _check(trade, self._evm.run(self._calls(trade), self._block), "revm")
+        except UnrecordedState:
+            return False
+        return True
+
+    def _calls(self, trade: Trade) -> tuple[Call, Call]:
+        """The trade, and the question what it left."""
         program = encode(
             plan(trade, Capital.NESTED),
             token=trade.token,
             min_profit=trade.gross_profit,
             deadline=self._block.number,
         )
-        calls = (
+        return (
             Call(OWNER, EXECUTOR, program, gas=GAS, gas_price=self._block.base_fee),
             Call(
                 OWNER,
@@ -100,12 +118,6 @@ class Bench:
                 gas_price=self._block.base_fee,
             ),
         )
-        _check(trade, self._evm.run(calls, self._block), "revm")
-        try:
-            second = await simulate(self._node, calls, self._block, self._state)
-        except RpcError as error:
-            raise UnrecordedState(error.message) from None
-        return second[0].gas_used, _check(trade, second, "anvil")
 
 
 def _check(trade: Trade, results: list[CallResult], evm: str) -> int:

@@ -45,6 +45,26 @@ def test_earned_profits_are_found_and_realised(
     assert listed == sorted(listed)
 
 
+def test_what_the_record_is_too_short_for_is_made_smaller(capfd: pytest.CaptureFixture[str]) -> None:
+    """The best size leaves the tick, and so writes an observation's slot that the block never touched."""
+    assert run(["replay", str(cassette_path(24628607)), "--json"]) == 0
+    line = json.loads(capfd.readouterr().out)
+    pools = [
+        "0xc5c7c2",
+        "0x654605",
+        "0xc7bbec",
+    ]
+    found = [
+        find
+        for find in line["opportunities"]
+        if find["index"] in (0, 2) and [pool[:8] for pool in find["pools"]] == pools
+    ]
+    assert [find["index"] for find in found] == [0, 2]
+    for find in found:
+        assert find["realised_profit_wei"] == find["gross_profit_wei"] > 5 * 10**15
+    assert not any([pool[:8] for pool in failure["pools"]] == pools for failure in line["unknown"])
+
+
 def test_old_rules_are_named(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["replay", str(cassette_path(15537394))]) == 0
     said = capfd.readouterr().out
