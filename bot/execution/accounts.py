@@ -36,9 +36,14 @@ class Operators:
                 return operator
         return None
 
-    def release(self, intent_id: str, *, mined: bool = False) -> None:
-        """Frees the operator of an intent; a mined transaction has used up the nonce."""
+    def release(self, intent_id: str) -> None:
+        """Frees the operator of an intent."""
         for operator in self._operators:
             if operator.busy_with == intent_id:
                 operator.busy_with = None
+
+    def count(self, address: str, mined: int) -> None:
+        """``mined`` more of its transactions are on the chain; less than zero where a block was undone."""
+        for operator in self._operators:
+            if operator.signer.address == address:
                 operator.mined += mined

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +30,7 @@ logger = structlog.get_logger(__name__)
 
 GAS_MARGIN_BPS = 12_000  # gas limit over the proven gas, basis points
 PROOF_GAS = 3_000_000  # gas limit while proving
+ENDED = 1024  # settled intents that a reorganisation can bring back
 
 
 class Refused(Exception):
@@ -46,6 +47,7 @@ class Open:
 
     intent: Intent
     mined: bool = False
+    counted: bool = False  # among its operator's mined transactions
     superseded_by: str | None = None
     handing: list[asyncio.Task[None]] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)  # relay → bundle hash
@@ -93,6 +95,7 @@ class BundleExecutor:
         self._open: dict[str, Open] = {}
         self._found: list[Opportunity] = []
         self._sending: set[asyncio.Task[None]] = set()
+        self._ended: deque[Open] = deque(maxlen=ENDED)
         self._closing = False
         self.stats = Stats()
 
@@ -285,6 +288,8 @@ class BundleExecutor:
         if isinstance(event, NewHead):
             self._record_found()
             await self.drain()
+            if event.header.parent_hash != self._fork.head.hash:  # the fork follows after us: still the old head
+                self._reopen(event.header.number)
             due = [e for e in self._open.values() if e.intent.opportunity.block_number <= event.header.number]
             for entry in due:
                 if event.header.number == entry.intent.opportunity.block_number:
@@ -296,6 +301,12 @@ class BundleExecutor:
                 logger.warning("outcomes not known yet: asked again at the next head", error=str(error))
         return event
 
+    def _reopen(self, number: int) -> None:
+        """Blocks from ``number`` on were undone: what was read off them is asked anew."""
+        for entry in [e for e in self._ended if e.intent.opportunity.block_number >= number]:
+            self._ended.remove(entry)
+            self._open[entry.intent.id] = entry
+
     async def _settle(self, entry: Open, head: Header) -> None:
         intent = entry.intent
         receipt = await self._node.call("eth_getTransactionReceipt", intent.tx_hash)
@@ -305,10 +316,13 @@ class BundleExecutor:
             outcome = from_receipt(intent, receipt, self._contract)
         else:
             outcome = Outcome(intent.id, *await self._why_not(entry), block_number=head.number)
+        assert self._operators is not None
         self._ledger.record_outcome(outcome)
         del self._open[intent.id]
-        assert self._operators is not None
-        self._operators.release(intent.id, mined=receipt is not None)
+        self._operators.release(intent.id)
+        self._operators.count(intent.sender, (receipt is not None) - entry.counted)
+        entry.counted = receipt is not None
+        self._ended.append(entry)
         log = logger.error if outcome.reason is Reason.REVERTED else logger.debug
         log("outcome", intent=intent.id, reason=outcome.reason, detail=outcome.detail, block=head.number)
 

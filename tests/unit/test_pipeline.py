@@ -31,6 +31,7 @@ from bot.simulation.types import BlockContext
 
 CONTRACT = "0x" + "ec" * 20
 HEAD = Header(99, "0xh99", "0xh98", 1_000, 1, 30_000_000, 0, "0x" + "cc" * 20)
+RECEIPT = {"status": "0x1", "blockNumber": "0x64", "gasUsed": "0x1", "effectiveGasPrice": "0x1", "logs": []}
 BLOCK = BlockContext(100, 1_012, 1, HEAD.coinbase, HEAD.gas_limit)
 
 
@@ -145,12 +146,35 @@ async def test_a_mined_transaction_without_receipt_yet_stays_open(world: World) 
     (entry,) = world.ledger.entries(world.run)
     await world.block(entry.tx_hash)
     assert world.reasons() == [None]
-    world.answers["eth_getTransactionReceipt"] = {
-        "status": "0x1",
-        "blockNumber": "0x64",
-        "gasUsed": "0x1",
-        "effectiveGasPrice": "0x1",
-        "logs": [],
-    }
+    world.answers["eth_getTransactionReceipt"] = RECEIPT
     await world.block(number=101)
     assert world.reasons() == [Reason.LANDED]
+
+
+async def test_an_undone_block_takes_its_outcome_and_its_nonce_back(world: World) -> None:
+    world.answers["eth_getTransactionReceipt"] = RECEIPT
+    await world.take()
+    (entry,) = world.ledger.entries(world.run)
+    await world.block(entry.tx_hash)
+    assert world.reasons() == [Reason.LANDED]
+    world.answers["eth_getTransactionReceipt"] = None
+    world.fork.head = replace(HEAD, number=100, hash="0xh100")
+    await world.block()  # another block 100, on 99
+    assert world.reasons() == [Reason.NOT_INCLUDED]
+    world.fork.head = replace(HEAD, hash="0xother")
+    await world.take()
+    assert {(entry.sender, entry.nonce) for entry in world.ledger.entries(world.run)} == {(entry.sender, 0)}
+
+
+async def test_what_another_branch_includes_after_all_has_landed(world: World) -> None:
+    await world.take()
+    (entry,) = world.ledger.entries(world.run)
+    await world.block()
+    assert world.reasons() == [Reason.NOT_INCLUDED]
+    world.answers["eth_getTransactionReceipt"] = RECEIPT
+    world.fork.head = replace(HEAD, number=100, hash="0xh100")
+    await world.block(entry.tx_hash)
+    assert world.reasons() == [Reason.LANDED]
+    world.fork.head = replace(HEAD, hash="0xother")
+    await world.take()
+    assert world.ledger.entries(world.run)[0].nonce == 1
