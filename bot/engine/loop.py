@@ -70,14 +70,17 @@ class Engine:
 
     async def run(self) -> None:
         """Raises EngineFailed; a collector's failure only restarts the collector."""
-        async with asyncio.TaskGroup() as group:
-            feeders = [group.create_task(self._supervise(collector)) for collector in self._collectors]
-            try:
-                while True:
-                    await self._handle(await self._queue.get())
-            finally:
-                for feeder in feeders:
-                    feeder.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                feeders = [group.create_task(self._supervise(collector)) for collector in self._collectors]
+                try:
+                    while True:
+                        await self._handle(await self._queue.get())
+                finally:
+                    for feeder in feeders:
+                        feeder.cancel()
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0]  # noqa: B904 # it has its own cause; a group tells a user nothing
 
     async def settled(self, hashes: Sequence[str], *, timeout: float) -> None:
         """Returns when the blocks or pending transactions with these hashes were handled and their bundles handed

@@ -127,9 +127,8 @@ async def test_a_failing_event_is_counted_and_the_next_one_is_handled() -> None:
 
 async def test_a_block_that_cannot_be_taken_in_stops_the_engine() -> None:
     engine = engine_of(Stream([NewHead(HEADER, (), {}, (), 0)]), Recorder(fail_on=NewHead), VirtualClock())
-    with pytest.raises(ExceptionGroup) as raised:
+    with pytest.raises(EngineFailed, match="block 1: ValueError: broken state"):
         await engine.run()
-    assert raised.group_contains(EngineFailed, match="block 1: ValueError: broken state")
 
 
 async def test_under_pressure_pending_transactions_are_dropped_and_heads_are_not() -> None:
