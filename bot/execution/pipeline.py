@@ -178,6 +178,8 @@ class BundleExecutor:
     async def _prove(self, opportunity: Opportunity, sender: str) -> tuple[bytes, int, int]:
         """Program, bid and gas of a trade that did on the fork, to the wei, what was computed."""
         trade, base_fee = opportunity.trade, self._fork.block.base_fee
+        if trade.token != self._weth:  # gas and bid are ETH, and nothing here says what that is in this token
+            raise Refused(Reason.NOT_PROFITABLE, f"a profit in {trade.token} does not compare with gas")
         steps = plan(trade, Capital.NESTED, weth=self._weth)
         bid = self._bids.bid(trade.gross_profit, opportunity.gas * base_fee)
         if not self._bids.worth_it(trade.gross_profit, opportunity.gas * base_fee, bid):

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from ledger_samples import WETH, opportunity
+from ledger_samples import USDC, WETH, opportunity
 
 from bot.engine.clock import SystemClock
 from bot.engine.types import Header, NewHead, Reason
@@ -178,3 +178,12 @@ async def test_what_another_branch_includes_after_all_has_landed(world: World) -
     world.fork.head = replace(HEAD, hash="0xother")
     await world.take()
     assert world.ledger.entries(world.run)[0].nonce == 1
+
+
+async def test_a_profit_that_does_not_compare_with_gas_is_refused(world: World) -> None:
+    found = opportunity(100)
+    there, back = found.trade.route
+    swapped = (replace(back, token_in=USDC, token_out=WETH), replace(there, token_in=WETH, token_out=USDC))
+    await world.executor.execute([replace(found, trade=replace(found.trade, route=swapped))])
+    assert world.executor.open == 0
+    assert world.executor.stats.refused == {Reason.NOT_PROFITABLE: 1}
