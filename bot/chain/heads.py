@@ -20,6 +20,7 @@ from bot.simulation.state import merge
 logger = structlog.get_logger(__name__)
 
 DEEPEST_REORG = 64
+PATIENCE = 3  # refusals in a row
 
 
 class HeadCollector:
@@ -31,7 +32,7 @@ class HeadCollector:
     def __init__(self, ws_url: str, rpc: JsonRpc, clock: Clock, start: Header) -> None:
         self._ws_url, self._rpc, self._clock = ws_url, rpc, clock
         self._branch: deque[Header] = deque([start], maxlen=DEEPEST_REORG)
-        self._traces = True
+        self._refusals = 0
 
     async def events(self) -> AsyncIterator[Event]:
         async for announced in subscribe(self._ws_url, "newHeads"):
@@ -65,11 +66,14 @@ class HeadCollector:
         return NewHead(header(full), tuple(log(entry) for entry in logs), diff, tuple(full["transactions"]), seen_ns)
 
     async def _diff(self, number: int) -> StateDiff | None:
-        if not self._traces:
+        """``None`` where the node gives none; one that refuses several times in a row is not asked again."""
+        if self._refusals >= PATIENCE:
             return None
         try:
-            return merge(await state_diffs(self._rpc, number))
+            diff = merge(await state_diffs(self._rpc, number))
         except RpcError as error:
-            logger.warning("the node gives no state diffs: simulation forks anew at each head", error=error.message)
-            self._traces = False
+            self._refusals += 1
+            logger.warning("no state diff: simulation forks anew at this head", error=error.message)
             return None
+        self._refusals = 0
+        return diff

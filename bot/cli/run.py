@@ -199,5 +199,5 @@ async def _contract(
 async def _accounts(node: JsonRpc, signers: list[Signer]) -> Operators | None:
     if not signers:
         return None
-    counts = await node.batch([("eth_getTransactionCount", [signer.address, "latest"]) for signer in signers])
-    return Operators([Operator(signer, int(count, 16)) for signer, count in zip(signers, counts, strict=True)])
+    counts = [int(await node.call("eth_getTransactionCount", signer.address, "latest"), 16) for signer in signers]
+    return Operators([Operator(signer, count) for signer, count in zip(signers, counts, strict=True)])

@@ -47,7 +47,8 @@ class EngineFailed(Exception):
 
 
 class Engine:
-    """Runs until cancelled. One bounded queue; heads wait for room in it, pending transactions give way to newer."""
+    """Runs until cancelled. One bounded queue; heads wait for room in it, pending transactions that find
+    it full are dropped and counted."""
 
     def __init__(
         self,

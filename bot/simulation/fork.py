@@ -17,6 +17,7 @@ logger = structlog.get_logger(__name__)
 
 FORK_AGE = 96  # blocks: what was not read yet is read as of the fork, and nodes keep the state of the last 128
 READ_AHEAD_SECONDS = 1.0
+PREVIEW_GAS = 3_000_000  # what a stranger's transaction may keep us busy with
 READ_AHEAD = 13  # slots from 0 on: all that a v2 pair has but mappings, and a v3 pool's prices and fees
 
 
@@ -107,7 +108,8 @@ class HeadFork:
         try:
             if self._evm.nonce(tx.sender) != tx.nonce:
                 return None  # waits for another one of its sender
-            (result,) = self.run([call_of(tx, self.block.base_fee)])
+            call = call_of(tx, self.block.base_fee)
+            (result,) = self.run([replace(call, gas=min(call.gas, PREVIEW_GAS))])
         except UnrecordedState as error:
             self.unpreviewed += 1
             logger.warning("pending transaction not simulated", hash=tx.hash, error=str(error))
