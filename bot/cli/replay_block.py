@@ -14,19 +14,21 @@ from bot.chain.pools import load as load_pools
 from bot.chain.v2_fees import fee_allowed, fee_from_swaps
 from bot.cli.replay_executor import FRESH, Bench, Rejected, rules
 from bot.engine.types import Log, Trade
+from bot.errors import UserError
 from bot.execution.program import MAINNET_WETH
 from bot.jsonrpc import JsonRpc
 from bot.market.market import Market
 from bot.market.search import search
 from bot.market.sizing import quote
 from bot.market.view import View
-from bot.simulation.anvil import Anvil
+from bot.simulation.anvil import Anvil, AnvilFailed
 from bot.simulation.cassette import Cassette
 from bot.simulation.cassette_server import CassetteServer
 from bot.simulation.proof import BARE, Proof, prove, replayed
 from bot.simulation.types import UnrecordedState
 
 MAX_HOPS = 4
+UNKNOWN_RULES = "Unknown hardfork"  # in anvil's words
 SMALLEST = 1_000  # of a trade that needs unrecorded state, the part that is tried first
 
 
@@ -83,9 +85,17 @@ class Report:
 
 
 async def replay(cassette: Cassette) -> Report:
-    """Raises AnvilFailed, and UserError where the executor is not built."""
+    """Raises AnvilFailed, and UserError for rules that nobody here knows or where the executor is not built."""
     began = time.monotonic()
-    proof = await prove(cassette)
+    try:
+        proof = await prove(cassette)
+    except AnvilFailed as failed:
+        if UNKNOWN_RULES not in str(failed):
+            raise
+        raise UserError(
+            f"{cassette.path}: its hardfork is {cassette.hardfork!r}, which our anvil does not know: "
+            "take a block from london to osaka"
+        ) from None
     report = Report(cassette.number, len(cassette.raw_transactions), cassette.hardfork, rules(cassette), proof.matches)
     if proof.matches:
         await _search(cassette, proof, report)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot import abi
-from bot.amm.pool import Pool
+from bot.amm.pool import NoLiquidity, Pool
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import SWAP as V3_SWAP
 from bot.amm.v3 import V3Pool
@@ -107,6 +107,34 @@ async def test_swaps_pay_what_was_quoted_and_are_followed(devnet: Devnet) -> Non
     assert quoted == len(pools)
     head = int(receipts[-1]["blockNumber"], 16)
     assert (await load(devnet.site.rpc, infos.values(), head)).pools == pools
+
+
+async def test_pools_that_a_block_makes_are_empty_before_it_and_followed_from_there(devnet: Devnet) -> None:
+    deployment, site = devnet.deployment, devnet.site
+    tokens = sorted(["0x" + "71" * 20, deployment.weth])
+    site.send(deployment.v2_factories[0], abi.call("createPair(address,address)", *tokens))
+    site.send(deployment.v3_factory, abi.call("createPool(address,address,uint24)", *tokens, 3_000))
+    made_pair, made_pool = await site.settle()
+    pair = abi.address(abi.to_bytes(made_pair["logs"][0]["data"]))
+    pool = abi.address(abi.to_bytes(made_pool["logs"][0]["data"])[abi.WORD :])
+    site.send(pool, abi.call("initialize(uint160)", 3 << 96))
+    initialised = await site.settle()
+    infos = [
+        PoolInfo(pair, "v2", "uniswap-v2", None, tokens[0], tokens[1], 3_000),
+        PoolInfo(pool, "v3", "uniswap-v3", None, tokens[0], tokens[1], 3_000, tick_spacing=60),
+    ]
+    before = await load(site.rpc, infos, deployment.head_number)
+    assert before.unknown == {}
+    for empty in before.pools.values():
+        for zero_for_one in (True, False):
+            with pytest.raises(NoLiquidity):
+                empty.quote_in(zero_for_one, 1)
+    after = before.pools[pool]
+    for raw in initialised[0]["logs"]:
+        after = after.apply(log_of(raw))
+    assert isinstance(after, V3Pool)
+    assert (after.sqrt_price, after.liquidity) == (3 << 96, 0)
+    assert after == (await load(site.rpc, infos, "latest", reach=None)).pools[pool]
 
 
 def swapped(log: Log) -> tuple[bool, int, int] | None:

@@ -65,6 +65,15 @@ def test_what_the_record_is_too_short_for_is_made_smaller(capfd: pytest.CaptureF
     assert not any([pool[:8] for pool in failure["pools"]] == pools for failure in line["unknown"])
 
 
+def test_unknown_rules_are_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    content = json.loads(gzip.decompress(cassette_path(15050000).read_bytes()))
+    path = tmp_path / "15050000.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(content | {"hardfork": "glamsterdam"}).encode()))
+    assert run(["replay", str(path)]) == 2
+    (line,) = (line for line in capfd.readouterr().err.splitlines() if "hardfork" in line)
+    assert "'glamsterdam'" in line
+
+
 def test_old_rules_are_named(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["replay", str(cassette_path(15537394))]) == 0
     said = capfd.readouterr().out
