@@ -38,7 +38,7 @@ class PoolInfo:
     """What of a pool never changes. ``fee`` is in millionths of the input.
 
     ``factory`` is what the pool claims, None where that was not recorded; ``fee_assumed`` marks a v2 pair of which
-    nobody knows the fee (bot.chain.v2_fees.fee_contradicted compares its logs).
+    nobody knows the fee (bot.chain.v2_fees.likely_fee asks its logs).
     """
 
     address: str

@@ -54,13 +54,17 @@ def fee_allowed(fee: int, logs: Sequence[Log]) -> bool:
     return all(_room(swap, fee) >= 0 for swap in _one_way_swaps(logs))
 
 
-def fee_contradicted(fee: int, logs: Sequence[Log]) -> bool:
-    """Whether a pair's own logs speak against a fee that is only assumed: its quotes cannot be trusted.
+def likely_fee(assumed: int, logs: Sequence[Log]) -> int | None:
+    """The fee of a pair of which it is only assumed: what its own swaps tell; the assumed one where they tell nothing
+    and allow it; else None, and the pair's quotes cannot be trusted.
 
     No swap can get more than the fee allows; and one that got all that another fee allows tells of that one. (Of a
     known fee the latter says nothing, since a trader may ask for less than he could.)
     """
-    return not fee_allowed(fee, logs) or fee_from_swaps(logs) not in (None, fee)
+    told = fee_from_swaps(logs)
+    if told is not None:
+        return told
+    return assumed if fee_allowed(assumed, logs) else None
 
 
 _Swap = tuple[int, int, int, int]  # reserve in, reserve out, amount in, amount out

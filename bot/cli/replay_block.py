@@ -11,7 +11,7 @@ from bot.amm.v2 import SYNC
 from bot.amm.v3 import INITIALIZE
 from bot.chain.pools import PoolInfo, identify
 from bot.chain.pools import load as load_pools
-from bot.chain.v2_fees import fee_allowed, fee_from_swaps
+from bot.chain.v2_fees import likely_fee
 from bot.cli.replay_executor import FRESH, Bench, Rejected, rules
 from bot.engine.types import Log, Trade
 from bot.errors import UserError
@@ -143,12 +143,11 @@ def _trusted(infos: Iterable[PoolInfo], logs: Sequence[Sequence[Log]], unknown: 
     for info in infos:
         if info.fee_assumed:
             own = [log for per_transaction in logs for log in per_transaction if log.address == info.address]
-            told = fee_from_swaps(own)
-            if told is not None:
-                info = replace(info, fee=told, fee_assumed=False)
-            elif not fee_allowed(info.fee, own):
+            fee = likely_fee(info.fee, own)
+            if fee is None:
                 unknown[info.address] = "fee: its swaps do not pay 0.3 %, and nothing tells what they pay"
                 continue
+            info = replace(info, fee=fee)
         yield info
 
 

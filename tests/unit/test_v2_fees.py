@@ -10,7 +10,7 @@ from eth_utils.crypto import keccak
 
 from bot import abi
 from bot.amm.v2 import SYNC, V2Pool
-from bot.chain.v2_fees import CODE_FEES, SWAP, fee_allowed, fee_contradicted, fee_from_swaps, kept
+from bot.chain.v2_fees import CODE_FEES, SWAP, fee_allowed, fee_from_swaps, kept, likely_fee
 from bot.engine.types import Log
 
 PAIR = "0x" + "ab" * 20
@@ -35,21 +35,21 @@ def swap_logs(fee: int, amounts: list[int], *, short: int = 0) -> list[Log]:
 def test_swaps_that_take_all_tell_the_fee(fee: int) -> None:
     logs = swap_logs(fee, [10**18, 10**17, 3 * 10**19])
     assert fee_from_swaps(logs) == fee
-    assert not fee_contradicted(fee, logs)
-    assert fee_contradicted(fee + 500, logs)
+    assert likely_fee(fee, logs) == likely_fee(fee + 500, logs) == fee
     assert not fee_allowed(fee + 500, logs)
 
 
 def test_a_higher_fee_than_assumed_shows() -> None:
     logs = swap_logs(10_000, [10**18])
     assert fee_allowed(3_000, logs)
-    assert fee_contradicted(3_000, logs)
+    assert likely_fee(3_000, logs) == 10_000
 
 
 def test_swaps_that_ask_for_less_tell_nothing() -> None:
     logs = swap_logs(3_000, [10**18, 10**17], short=1)
     assert fee_from_swaps(logs) is None
-    assert not fee_contradicted(3_000, logs)
+    assert likely_fee(3_000, logs) == 3_000
+    assert likely_fee(5_000, logs) is None
     assert fee_from_swaps([]) is None
 
 
