@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
 import socket
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from bot.cli.deployment import deploy_executor
 from bot.cli.profile import load
+from bot.cli.startup import told_to_end
 from bot.devnet.network import Devnet
 from bot.errors import UserError
 from bot.paths import data_dir, repo_root
@@ -40,9 +40,7 @@ def devnet(
 async def _devnet(block_time: float, seed: int, port: int, relay_port: int, as_json: bool) -> None:
     profile = load(repo_root() / PROFILE)
     console = Console(stderr=True)
-    told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    told = told_to_end()
     async with Devnet(data_dir(), seed, wall_time=True, port=port, relay_port=relay_port) as net:
         contract = await deploy_executor(net, profile.weth, profile.operators())
         where = {"http": net.node.http_url, "ws": net.node.ws_url, "relay": net.relay_url, "executor": contract}

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import random
-import signal
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +18,7 @@ from rich.console import Console
 from bot import abi
 from bot.cli.assembly import Bot, assemble
 from bot.cli.profile import Profile, checked_address, load
-from bot.cli.startup import open_ledger
+from bot.cli.startup import open_ledger, told_to_end
 from bot.engine.clock import SystemClock
 from bot.engine.types import StateDiff
 from bot.errors import UserError
@@ -103,9 +102,7 @@ async def _run(
 
 async def _until_told(bot: Bot, blocks: int | None, block_time: int, console: Console) -> None:
     """Runs the bot until a signal, or the last block; then until nothing is open, but not for ever."""
-    told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    told = told_to_end()
     engine = asyncio.create_task(bot.engine.run())
     try:
         last = bot.fork.head.number + blocks if blocks else None

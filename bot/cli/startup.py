@@ -1,7 +1,9 @@
-"""What every bot does before it starts: open the ledger, and say what an earlier run left under way."""
+"""What a command that runs on does first: open the ledger, say what an earlier run left under way, await its end."""
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +11,14 @@ from rich.console import Console
 from bot.engine.types import Outcome, Reason
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
+
+
+def told_to_end() -> asyncio.Event:
+    """Is set at Ctrl-C or SIGTERM, which from now on end nothing by themselves. Call it inside the loop."""
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
 
 
 def open_ledger(path: Path, console: Console) -> Ledger:

@@ -85,10 +85,6 @@ class Cassette:
         return int(self.block["number"], 16)
 
     @cached_property
-    def transaction_hashes(self) -> tuple[str, ...]:
-        return tuple(to_hex(keccak(raw)) for raw in self.raw_transactions)
-
-    @cached_property
     def senders(self) -> tuple[str, ...]:
         """Who signed each transaction."""
         from eth_account import Account as EthAccount  # slow to import, and the server needs none

@@ -47,7 +47,6 @@ class HeadFork:
     ) -> None:
         self._url, self._chain_id, self._block_time = url, chain_id, block_time
         self._overrides, self._warm = overrides or {}, warm
-        self.unpreviewed = 0
         self._fork_at(head)
 
     def run(self, calls: Sequence[Call]) -> list[CallResult]:
@@ -111,7 +110,6 @@ class HeadFork:
             call = call_of(tx, self.block.base_fee)
             (result,) = self.run([replace(call, gas=min(call.gas, PREVIEW_GAS))])
         except UnrecordedState as error:
-            self.unpreviewed += 1
             logger.warning("pending transaction not simulated", hash=tx.hash, error=str(error))
             return None
         if not result.success:
