@@ -7,6 +7,7 @@ import {Calls} from "./libraries/Calls.sol";
 import {Declared} from "./libraries/Declared.sol";
 import {Guard} from "./libraries/Guard.sol";
 import {Interpreter} from "./libraries/Interpreter.sol";
+import {Route} from "./libraries/Route.sol";
 import {Program} from "./libraries/Program.sol";
 import {Tokens} from "./libraries/Tokens.sol";
 
@@ -37,60 +38,103 @@ contract Executor {
 
     /// @notice Programs, callbacks, ETH and the functions of `IExecutor`.
     fallback() external payable {
-        bool program;
-        assembly ("memory-safe") {
-            program := iszero(or(callvalue(), shr(254, calldataload(0))))
-        }
-        if (msg.sender == OWNER) {
-            if (program) return trade();
-        } else {
-            if (msg.data.length == 0 && msg.sender == WETH) return;
+        if (msg.sender != OWNER) {
             uint256 guard = Guard.state();
-            if (guard != 0) return callback(guard);
-            if (program && operators[msg.sender]) return trade();
+            if (guard != 0) callback(guard);
+            if (msg.data.length == 0 && (msg.sender == WETH || Guard.isEthExpected(msg.sender))) {
+                Calls.stop();
+            }
+            if (!operators[msg.sender]) administer();
         }
-        administer();
+        uint256 head; // the first byte, and any ETH above it
+        assembly ("memory-safe") {
+            head := or(byte(0, calldataload(0)), shl(8, callvalue()))
+        }
+        if (head >> 4 == Program.ROUTE >> 4) {
+            Route.run(WETH, head, 1);
+            Calls.stop();
+        }
+        if (head >= Program.FIRST_SELECTOR) administer();
+        else if (head >= Program.ROUTE) routeOnTerms(head);
+        else if (head & Program.TERMS != 0) stepsOnTerms(head);
+        else steps(head);
+    }
+
+    function steps(uint256 head) private {
+        unchecked {
+            uint256 minimum = Calldata.uintAt(1, head);
+            uint256 ethAtStart = address(this).balance;
+            uint256 atStart = Tokens.balance(WETH);
+            Interpreter.run(WETH, 1 + head, msg.data.length);
+            check(WETH, atStart, Tokens.balance(WETH), minimum);
+            checkEth(ethAtStart);
+        }
     }
 
     // --- trading -----------------------------------------------------------------------------------------------
 
-    /// @dev Runs calldata as a program.
-    function trade() private {
-        unchecked {
-            uint256 head = Calldata.byteAt(0);
-            uint256 size = head & Program.MINIMUM_SIZE;
-            uint256 minimum = Calldata.uintAt(1, size);
-            uint256 cursor = 1 + size;
-            if (head & Program.DECLARES != 0) return tradeDeclared(cursor, minimum);
-            uint256 atStart = Tokens.balance(WETH);
-            Interpreter.run(WETH, cursor, msg.data.length);
-            checkBalance(WETH, atStart, minimum);
-        }
+    function routeOnTerms(uint256 head) private {
+        checkDeadline(1);
+        payBid(Route.run(WETH, head, 7), Calldata.uintAt(5, 2));
     }
 
-    /// @dev The same for a program that spends other tokens too: `minimum` is of the first of them.
-    function tradeDeclared(uint256 cursor, uint256 minimum) private {
+    /// @dev Steps with a deadline, a bid, and other tokens that are spent: `minimum` is of the first of them.
+    function stepsOnTerms(uint256 head) private {
         unchecked {
-            uint256 count = Calldata.byteAt(cursor++);
-            uint256[] memory atStart = new uint256[](count);
-            for (uint256 i = 0; i < count; ++i) {
-                address token = Calldata.addressAt(cursor + 20 * i);
-                atStart[i] = Tokens.balance(token);
-                Declared.set(token, true);
+            uint256 terms = Calldata.byteAt(1);
+            uint256 cursor = 2 + (head & Program.MINIMUM_SIZE);
+            uint256 minimum = Calldata.uintAt(2, head & Program.MINIMUM_SIZE);
+            if (terms & Program.DEADLINE != 0) {
+                checkDeadline(cursor);
+                cursor += 4;
             }
+            uint256 bid;
+            if (terms & Program.BID != 0) {
+                bid = Calldata.uintAt(cursor, 2);
+                cursor += 2;
+            }
+            uint256 count = terms & Program.TOKENS;
+            uint256 tokensAt = cursor;
+            address token;
+            for (uint256 i = 0; i < count; ++i) {
+                (token, cursor) = Calldata.accountAt(cursor);
+                Declared.open(token, Tokens.balance(token));
+            }
+            uint256 ethAtStart = address(this).balance;
             uint256 wethAtStart = Tokens.balance(WETH);
-            Interpreter.run(WETH, cursor + 20 * count, msg.data.length);
-            checkBalance(WETH, wethAtStart, 0);
-            for (uint256 i = 0; i < count; ++i) {
-                address token = Calldata.addressAt(cursor + 20 * i);
-                Declared.set(token, false);
-                checkBalance(token, atStart[i], i == 0 ? minimum : 0);
+            Interpreter.run(WETH, cursor, msg.data.length);
+            uint256 wethAtEnd = Tokens.balance(WETH);
+            if (bid != 0 && wethAtEnd > wethAtStart) {
+                wethAtEnd -= payBid(wethAtEnd - wethAtStart, bid);
             }
+            check(WETH, wethAtStart, wethAtEnd, count == 0 ? minimum : 0);
+            for (uint256 i = 0; i < count; ++i) {
+                (token, tokensAt) = Calldata.accountAt(tokensAt);
+                check(token, Declared.close(token), Tokens.balance(token), i == 0 ? minimum : 0);
+            }
+            checkEth(ethAtStart);
         }
     }
 
-    function checkBalance(address token, uint256 atStart, uint256 minimum) private view {
-        uint256 atEnd = Tokens.balance(token);
+    /// @dev The builder's part of `gained`, `share` basis points.
+    function payBid(uint256 gained, uint256 share) private returns (uint256 bid) {
+        if (share > Program.ALL) revert IExecutor.BidAboveGain(share);
+        unchecked {
+            bid = gained * share / Program.ALL;
+        }
+        if (bid != 0) Tokens.payBuilder(WETH, bid);
+    }
+
+    function checkDeadline(uint256 cursor) private view {
+        uint256 last = Calldata.uintAt(cursor, 4);
+        if (block.number > last) revert IExecutor.Expired(last);
+    }
+
+    function checkEth(uint256 atStart) private view {
+        if (address(this).balance < atStart) revert IExecutor.EthSpent(atStart, address(this).balance);
+    }
+
+    function check(address token, uint256 atStart, uint256 atEnd, uint256 minimum) private pure {
         unchecked {
             if (atEnd < atStart || atEnd - atStart < minimum) {
                 revert IExecutor.BelowMinimum(token, atStart, atEnd, minimum);
@@ -98,16 +142,27 @@ contract Executor {
         }
     }
 
-    /// @dev Runs the nested program that this callback brings.
+    /// @dev Runs the nested program that this callback brings, answers as the caller wants it, and ends the call.
     function callback(uint256 guard) private {
-        if (msg.value != 0) revert IExecutor.EthRefused(msg.sender);
         (uint256 cursor, uint256 end) = Guard.close(guard);
-        Interpreter.run(WETH, cursor, end);
+        if (guard & Guard.ROUTE != 0) Route.runNested(WETH, guard, cursor, end);
+        else Interpreter.run(WETH, cursor, end);
+        uint256 answered = guard & Guard.ANSWER;
+        if (answered == Guard.ANSWER_TRUE) answer(1);
+        if (answered == Guard.ANSWER_ERC3156) answer(uint256(keccak256("ERC3156FlashBorrower.onFlashLoan")));
+        if (answered == Guard.ANSWER_BYTES) {
+            assembly ("memory-safe") {
+                mstore(0x00, 0x20)
+                mstore(0x20, 0)
+                return(0x00, 0x40)
+            }
+        }
+        Calls.stop();
     }
 
     // --- administration ----------------------------------------------------------------------------------------
 
-    /// @dev The functions of `IExecutor`, found by their selectors.
+    /// @dev The functions of `IExecutor`, found by their selectors. Ends the call.
     function administer() private {
         if (msg.value != 0) revert IExecutor.EthRefused(msg.sender);
         bytes4 selector = msg.sig;
@@ -132,6 +187,7 @@ contract Executor {
         } else {
             revert IExecutor.UnknownFunction(selector);
         }
+        Calls.stop();
     }
 
     /// @dev Ends the call with one word, which is meant.

@@ -21,20 +21,28 @@ interface IExecutor {
     error CallbackMissing(address target);
     /// @notice The program's block is over.
     error Expired(uint256 deadline);
+    /// @notice A bid of more than 10,000 basis points.
+    error BidAboveGain(uint256 share);
+    /// @notice The executor has less ETH than at the start.
+    error EthSpent(uint256 atStart, uint256 atEnd);
     /// @notice The balance of `token` did not reach `atStart` + `minimum`.
     error BelowMinimum(address token, uint256 atStart, uint256 atEnd, uint256 minimum);
     /// @notice The program spends a token that it has not declared, so whose balance is not checked at the end.
     error Undeclared(address token);
     /// @notice A declared token has no readable balance.
     error NotAToken(address token);
-    /// @notice The lender did not use up its allowance.
-    error AllowanceLeft(address token, address lender);
+    /// @notice A route ends with a pool that the book does not know to pay WETH.
+    error NotInBook();
+    /// @notice The last pool of a route gives less than it must: `least`.
+    error BelowPromise(uint256 got, uint256 least);
     /// @notice No step begins with this byte.
     error UnknownStep(uint256 head);
     /// @notice The interface has no such function.
     error UnknownFunction(bytes4 selector);
     /// @notice A call of a step failed with `reason`.
     error CallFailed(address target, bytes reason);
+    /// @notice `target` answered a call with an error code.
+    error Refused(address target, uint256 code);
     /// @notice WETH must be a contract, and the owner somebody.
     error BadConstruction();
 

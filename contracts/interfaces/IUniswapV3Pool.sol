@@ -11,4 +11,7 @@ interface IUniswapV3Pool {
         uint160 sqrtPriceLimitX96,
         bytes calldata data
     ) external returns (int256 amount0, int256 amount1);
+
+    /// @notice Sends the amounts, calls the recipient back, and checks that it was paid with the fee.
+    function flash(address recipient, uint256 amount0, uint256 amount1, bytes calldata data) external;
 }

@@ -7,11 +7,22 @@ import {IExecutor} from "../interfaces/IExecutor.sol";
 /// @notice A program declares them; at its end none may be less than at its start. Nested programs run in calls of
 /// their own, so the marks are transient, one slot a token.
 library Declared {
-    /// @notice Marks or unmarks `token`.
-    function set(address token, bool declared) internal {
+    /// @notice Marks `token`, with the executor's balance of it.
+    function open(address token, uint256 atStart) internal {
         uint256 slot = slotOf(token);
+        if (atStart == type(uint256).max) revert IExecutor.NotAToken(token);
         assembly ("memory-safe") {
-            tstore(slot, declared)
+            tstore(slot, add(atStart, 1))
+        }
+    }
+
+    /// @notice Unmarks `token`, and returns the balance that it was marked with. Reverts Undeclared if it is not marked.
+    function close(address token) internal returns (uint256 atStart) {
+        uint256 slot = slotOf(token);
+        check(token);
+        assembly ("memory-safe") {
+            atStart := sub(tload(slot), 1)
+            tstore(slot, 0)
         }
     }
 

@@ -5,21 +5,33 @@ import {IExecutor} from "../interfaces/IExecutor.sol";
 
 /// @title The door that opens for one callback
 /// @notice A step that expects a callback opens the guard for one caller and one program; the callback closes it
-/// before it does anything. The transient word holds 240 bits of keccak256(caller, program), and in its low 16 bits
-/// where in the callback's calldata the program stands: so callbacks need no names, and any fork's will do.
+/// before it does anything. The transient word holds 240 bits of keccak256(caller, program); its low 16 bits say how
+/// to take the callback: where in its calldata the program stands (so callbacks need no names, and any fork's will
+/// do), what kind of program it is, and what to answer.
 library Guard {
     /// @dev The transient slot of the guard; zero is closed.
     uint256 private constant SLOT = 0;
 
-    /// @notice Opens the guard for the caller `from` and the program in memory behind the word `length`, which its length
-    /// stands in. `position` is where the callback will bring the program's first byte.
-    function open(address from, uint256 length, uint256 position) internal {
+    /// @dev The transient slot of whom ETH is expected from, besides WETH.
+    uint256 private constant ETH_SLOT = 1;
+
+    // the low 16 bits
+    uint256 internal constant POSITION = 0x01ff;
+    uint256 internal constant ROUTE = 0x1e00; // 0: steps, else what to do of a route (Program.ROUTE_IN_GUARD)
+    uint256 internal constant ANSWER = 0xe000;
+    uint256 internal constant ANSWER_NOTHING = 0;
+    uint256 internal constant ANSWER_BYTES = 0x2000; // empty bytes
+    uint256 internal constant ANSWER_TRUE = 0x4000;
+    uint256 internal constant ANSWER_ERC3156 = 0x6000; // keccak256("ERC3156FlashBorrower.onFlashLoan")
+
+    /// @notice Opens the guard for the caller `from` and the `size` bytes at `program` in calldata, which the callback
+    /// will bring as `how` says.
+    function open(address from, uint256 program, uint256 size, uint256 how) internal {
         assembly ("memory-safe") {
-            let size := mload(length)
-            mstore(length, from) // hashed in the place of the length, which is then put back
-            let hash := keccak256(length, add(size, 0x20))
-            mstore(length, size)
-            tstore(SLOT, or(shl(16, hash), position))
+            let data := mload(0x40) // behind what a step holds in memory
+            mstore(data, from)
+            calldatacopy(add(data, 0x20), program, size)
+            tstore(SLOT, or(shl(16, keccak256(data, add(size, 0x20))), how))
         }
     }
 
@@ -33,22 +45,35 @@ library Guard {
     /// @notice Closes the guard, whose word is `word`, and returns where the program begins and ends in calldata.
     /// Reverts WrongCallback unless this call comes from the caller, with the program, that it was opened for.
     function close(uint256 word) internal returns (uint256 start, uint256 end) {
-        bool same;
+        uint256 difference;
         assembly ("memory-safe") {
-            start := and(word, 0xffff)
+            start := and(word, POSITION)
             let size := calldataload(sub(start, 0x20))
-            let data := mload(0x40)
-            mstore(data, caller())
-            calldatacopy(add(data, 0x20), start, size)
-            same := eq(word, or(shl(16, keccak256(data, add(size, 0x20))), start))
+            mstore(0x104, caller()) // not at 0x80, where a route builds its first swap on zeros
+            calldatacopy(0x124, start, size)
+            difference := or(callvalue(), shr(16, xor(word, shl(16, keccak256(0x104, add(size, 0x20))))))
             end := add(start, size)
             tstore(SLOT, 0)
         }
-        if (!same) revert IExecutor.WrongCallback(msg.sender);
+        if (difference != 0) revert IExecutor.WrongCallback(msg.sender);
     }
 
     /// @notice Reverts CallbackMissing if the callback that `target` owed has not come.
     function requireClosed(address target) internal view {
         if (state() != 0) revert IExecutor.CallbackMissing(target);
+    }
+
+    /// @notice Lets `from` send ETH until another one is named.
+    function expectEth(address from) internal {
+        assembly ("memory-safe") {
+            tstore(ETH_SLOT, from)
+        }
+    }
+
+    /// @notice Whether ETH may come from `from`, which is not zero.
+    function isEthExpected(address from) internal view returns (bool expected) {
+        assembly ("memory-safe") {
+            expected := eq(tload(ETH_SLOT), from)
+        }
     }
 }

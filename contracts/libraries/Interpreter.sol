@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IExecutor} from "../interfaces/IExecutor.sol";
 import {IWETH} from "../interfaces/IWETH.sol";
 import {Calldata} from "./Calldata.sol";
-import {Calls} from "./Calls.sol";
-import {Declared} from "./Declared.sol";
+import {Fields} from "./Fields.sol";
+import {Guard} from "./Guard.sol";
 import {Lenders} from "./Lenders.sol";
 import {Program} from "./Program.sol";
+import {StepsV4} from "./StepsV4.sol";
+import {StepsVenues} from "./StepsVenues.sol";
 import {Tokens} from "./Tokens.sol";
 import {UniswapV2} from "./UniswapV2.sol";
 import {UniswapV3} from "./UniswapV3.sol";
@@ -23,128 +24,125 @@ library Interpreter {
                 if (head < Program.V3_SWAP) cursor = v2Chain(weth, head, cursor);
                 else if (head < Program.PAY) cursor = nestedSwap(head, cursor);
                 else if (head < Program.TIP) cursor = pay(weth, head, cursor);
-                else if (head < Program.DEADLINE) cursor = tip(weth, head, cursor);
-                else if (head < Program.LOAN) cursor = deadline(head, cursor);
-                else cursor = loan(weth, head, cursor);
+                else cursor = rare(weth, head, cursor);
             }
         }
     }
+
+    /// @dev The steps that a busy day has few of.
+    function rare(address weth, uint256 head, uint256 cursor) private returns (uint256) {
+        if (head < Program.MORPHO) return money(weth, head, cursor);
+        if (head < Program.V3_FLASH) return loan(weth, head, cursor);
+        if (head < Program.V4_UNLOCK) return flashV3(head, cursor);
+        if (head < Program.CURVE) return StepsV4.run(weth, head, cursor);
+        return StepsVenues.run(weth, head, cursor);
+    }
+
+    // --- swaps -------------------------------------------------------------------------------------------------
 
     function v2Chain(address weth, uint256 head, uint256 cursor) private returns (uint256) {
         unchecked {
-            uint256 size = amountSize(head);
-            uint256 end = cursor + ((head & Program.V2_HOPS) + 1) * (20 + size);
-            uint256 behind = end;
-            if (head & Program.V2_PAY != 0) {
-                address token = weth;
-                if (head & Program.V2_TOKEN != 0) {
-                    token = declaredAt(behind);
-                    behind += 20;
-                }
-                Tokens.transfer(token, Calldata.addressAt(cursor), Calldata.uintAt(behind, size));
-                behind += size;
+            uint256 size = Fields.amountSize(head);
+            address token = weth;
+            uint256 paid;
+            if (head & Program.V2_TOKEN != 0) (token, cursor) = Fields.declaredAt(cursor);
+            if (head & Program.V2_PAY != 0) (paid, cursor) = Fields.amountAt(head, cursor);
+            address pair;
+            (pair, cursor) = Calldata.accountAt(cursor);
+            if (head & Program.V2_PAY != 0) Tokens.transfer(token, pair, paid);
+            for (uint256 left = head & Program.V2_PAIRS;; --left) {
+                uint256 field = Calldata.uintAt(cursor, 32);
+                cursor += size;
+                address to = head & Program.V2_TO_CALLER == 0 ? address(this) : msg.sender;
+                if (left != 0) (to, cursor) = Calldata.accountAt(cursor);
+                UniswapV2.swap(pair, field >> 255, field << 1 >> (257 - 8 * size), to);
+                if (left == 0) return cursor;
+                pair = to;
             }
-            address recipient = head & Program.V2_TO_CALLER == 0 ? address(this) : msg.sender;
-            UniswapV2.chain(cursor, end, size, recipient);
-            return behind;
+        }
+        return cursor;
+    }
+
+    function nestedSwap(uint256 head, uint256 cursor) private returns (uint256 next) {
+        address pool;
+        uint256 amount;
+        uint256 length;
+        (pool, cursor) = Calldata.accountAt(cursor);
+        (amount, cursor) = Fields.amountAt(head, cursor);
+        (cursor, length, next) = Fields.nestedAt(cursor);
+        uint256 zeroForOne = head & Program.ZERO_FOR_ONE;
+        if (head < Program.V2_FLASH) {
+            address to = recipientOf(head, cursor, next);
+            UniswapV3.swap(uint160(pool), zeroForOne, amount, to, cursor, length, 0);
+        } else {
+            UniswapV2.flash(uint160(pool), zeroForOne, amount, cursor, length, 0);
+        }
+        Guard.requireClosed(pool);
+    }
+
+    function recipientOf(uint256 head, uint256 nested, uint256 next) private view returns (address to) {
+        uint256 recipient = head & Program.RECIPIENT;
+        if (recipient == Program.TO_EXECUTOR) return address(this);
+        if (recipient == Program.TO_CALLER) return msg.sender;
+        unchecked {
+            (to,) = Calldata.accountAt(1 + (recipient == Program.TO_NESTED_POOL ? nested : next));
         }
     }
 
-    function nestedSwap(uint256 head, uint256 cursor) private returns (uint256) {
-        unchecked {
-            uint256 size = amountSize(head);
-            address pool = Calldata.addressAt(cursor);
-            uint256 amount = Calldata.uintAt(cursor + 20, size);
-            uint256 length = Calldata.uintAt(cursor + 20 + size, 2);
-            uint256 nested = cursor + 22 + size;
-            bool zeroForOne = head & Program.NESTED_ZERO_FOR_ONE != 0;
-            if (head < Program.V2_FLASH) {
-                address recipient = recipientOf(head, nested, length);
-                UniswapV3.swap(pool, zeroForOne, amount, recipient, nested, length);
-            } else {
-                UniswapV2.flash(pool, zeroForOne, amount, nested, length);
-            }
-            return nested + length;
-        }
-    }
-
-    function recipientOf(uint256 head, uint256 nested, uint256 length) private view returns (address) {
-        unchecked {
-            uint256 recipient = head & Program.RECIPIENT;
-            if (recipient == Program.TO_EXECUTOR) return address(this);
-            if (recipient == Program.TO_CALLER) return msg.sender;
-            if (recipient == Program.TO_NESTED_POOL) return Calldata.addressAt(nested + 1);
-            return Calldata.addressAt(nested + length + 1);
-        }
-    }
+    // --- money -------------------------------------------------------------------------------------------------
 
     function pay(address weth, uint256 head, uint256 cursor) private returns (uint256) {
-        unchecked {
-            address token = weth;
-            address to = msg.sender;
-            if (head & Program.TOKEN != 0) {
-                token = declaredAt(cursor);
-                cursor += 20;
-            }
-            if (head & Program.PAY_TO != 0) {
-                to = Calldata.addressAt(cursor);
-                cursor += 20;
-            }
-            uint256 size = amountSize(head);
-            Tokens.transfer(token, to, Calldata.uintAt(cursor, size));
-            return cursor + size;
-        }
+        address token;
+        address to;
+        uint256 amount;
+        (token, cursor) = Fields.spentAt(weth, head, cursor);
+        (to, cursor) = Fields.recipientAt(msg.sender, head, cursor);
+        (amount, cursor) = Fields.amountAt(head, cursor);
+        Tokens.transfer(token, to, amount);
+        return cursor;
     }
 
-    function tip(address weth, uint256 head, uint256 cursor) private returns (uint256) {
-        unchecked {
-            uint256 size = amountSize(head);
-            uint256 amount = Calldata.uintAt(cursor, size);
-            IWETH(weth).withdraw(amount);
-            Calls.sendEth(block.coinbase, amount);
-            return cursor + size;
-        }
+    /// @dev tip, wrap
+    function money(address weth, uint256 head, uint256 cursor) private returns (uint256) {
+        uint256 amount;
+        (amount, cursor) = Fields.amountAt(head, cursor);
+        if (head < Program.WRAP) Tokens.payBuilder(weth, amount);
+        else if (head & Program.UNWRAP != 0) IWETH(weth).withdraw(amount);
+        else IWETH(weth).deposit{value: amount}();
+        return cursor;
     }
 
-    function deadline(uint256 head, uint256 cursor) private view returns (uint256) {
-        if (head != Program.DEADLINE) revert IExecutor.UnknownStep(head);
-        uint256 last = Calldata.uintAt(cursor, 4);
-        if (block.number > last) revert IExecutor.Expired(last);
-        unchecked {
-            return cursor + 4;
-        }
+    // --- loans -------------------------------------------------------------------------------------------------
+
+    function loan(address weth, uint256 head, uint256 cursor) private returns (uint256 next) {
+        address lender;
+        address token;
+        uint256 amount;
+        uint256 owed;
+        uint256 length;
+        (lender, cursor) = Calldata.accountAt(cursor);
+        (token, cursor) = Fields.spentAt(weth, head, cursor);
+        (amount, cursor) = Fields.amountAt(head, cursor);
+        if (head >= Program.AAVE_V3) (owed, cursor) = Fields.amountAt(head, cursor);
+        (cursor, length, next) = Fields.nestedAt(cursor);
+        if (head < Program.BALANCER_V2) Lenders.morpho(lender, token, amount, cursor, length, 0);
+        else if (head < Program.AAVE_V3) Lenders.balancer(lender, token, amount, cursor, length, 0);
+        else if (head < Program.ERC3156) Lenders.aave(lender, token, amount, owed, cursor, length, 0);
+        else Lenders.erc3156(lender, token, amount, owed, cursor, length);
+        Guard.requireClosed(lender);
+        if (head < Program.BALANCER_V2 || head >= Program.AAVE_V3) Tokens.endAllowance(token, lender);
     }
 
-    function loan(address weth, uint256 head, uint256 cursor) private returns (uint256) {
-        unchecked {
-            address lender = Calldata.addressAt(cursor);
-            cursor += 20;
-            address token = weth;
-            if (head & Program.TOKEN != 0) {
-                token = declaredAt(cursor);
-                cursor += 20;
-            }
-            uint256 size = amountSize(head);
-            uint256 amount = Calldata.uintAt(cursor, size);
-            uint256 length = Calldata.uintAt(cursor + size, 2);
-            uint256 nested = cursor + size + 2;
-            uint256 kind = head & Program.LENDER;
-            if (kind == Program.MORPHO) Lenders.morpho(lender, token, amount, nested, length);
-            else if (kind == Program.BALANCER_V2) Lenders.balancer(lender, token, amount, nested, length);
-            else revert IExecutor.UnknownStep(head);
-            return nested + length;
-        }
-    }
-
-    /// @dev The token named at `cursor`, which must be declared.
-    function declaredAt(uint256 cursor) private view returns (address token) {
-        token = Calldata.addressAt(cursor);
-        Declared.check(token);
-    }
-
-    function amountSize(uint256 head) private pure returns (uint256) {
-        unchecked {
-            return Program.NARROW_SIZE + (head & Program.WIDE);
-        }
+    function flashV3(uint256 head, uint256 cursor) private returns (uint256 next) {
+        address pool;
+        address to;
+        uint256 amount;
+        uint256 length;
+        (pool, cursor) = Calldata.accountAt(cursor);
+        (to, cursor) = Fields.recipientAt(address(this), head, cursor);
+        (amount, cursor) = Fields.amountAt(head, cursor);
+        (cursor, length, next) = Fields.nestedAt(cursor);
+        UniswapV3.flash(pool, head & Program.TOKEN_1, amount, to, cursor, length, 0);
+        Guard.requireClosed(pool);
     }
 }

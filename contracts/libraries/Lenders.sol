@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IAaveV3Pool} from "../interfaces/IAaveV3Pool.sol";
 import {IBalancerV2Vault} from "../interfaces/IBalancerV2Vault.sol";
+import {IERC3156Lender} from "../interfaces/IERC3156Lender.sol";
 import {IMorpho} from "../interfaces/IMorpho.sol";
 import {Calls} from "./Calls.sol";
 import {Guard} from "./Guard.sol";
 import {Tokens} from "./Tokens.sol";
 
-/// @title Flash loans: the `size` bytes at `program` in calldata run while the loan is out
+/// @title Flash loans: the `size` bytes at `program` in calldata run while the loan is out (`how`: see `Guard`)
+/// @notice If a lender is not known to be genuine, `Guard.requireClosed` must follow, and `Tokens.endAllowance` where it
+/// was allowed to pull.
 library Lenders {
     /// @dev `onMorphoFlashLoan(uint256,bytes)`: the bytes stand behind the selector, two words and the length.
     uint256 private constant MORPHO_POSITION = 0x04 + 3 * 0x20;
@@ -16,50 +20,102 @@ library Lenders {
     /// arrays of one, and the length.
     uint256 private constant BALANCER_POSITION = 0x04 + 11 * 0x20;
 
+    /// @dev `executeOperation(address,uint256,uint256,address,bytes)` and
+    /// `onFlashLoan(address,address,uint256,uint256,bytes)`: behind the selector, five words and the length.
+    uint256 private constant FIVE_WORDS_POSITION = 0x04 + 6 * 0x20;
+
     /// @notice Borrows from Morpho Blue, which pulls the amount back by an allowance that it uses up.
-    function morpho(address lender, address token, uint256 amount, uint256 program, uint256 size) internal {
+    function morpho(address lender, address token, uint256 amount, uint256 program, uint256 size, uint256 how)
+        internal
+    {
         Tokens.approve(token, lender, amount);
+        Guard.open(lender, program, size, how | MORPHO_POSITION);
         bytes4 selector = IMorpho.flashLoan.selector;
-        uint256 data;
-        uint256 length;
         assembly ("memory-safe") {
-            data := mload(0x40)
-            length := add(data, 0x64)
-            mstore(data, selector)
-            mstore(add(data, 0x04), token)
-            mstore(add(data, 0x24), amount)
-            mstore(add(data, 0x44), 0x60)
-            mstore(length, size)
-            calldatacopy(add(length, 0x20), program, size)
+            mstore(0x80, selector)
+            mstore(0x84, token)
+            mstore(0xa4, amount)
+            mstore(0xc4, 0x60)
+            mstore(0xe4, size)
+            calldatacopy(0x104, program, size)
         }
-        Guard.open(lender, length, MORPHO_POSITION);
-        Calls.invoke(lender, data, 0x84 + size);
-        Guard.requireClosed(lender);
-        Tokens.requireNoAllowance(token, lender);
+        Calls.invoke(lender, 0x80, 0x84 + size);
     }
 
     /// @notice Borrows from Balancer's v2 Vault; the program pays it back with the fee.
-    function balancer(address lender, address token, uint256 amount, uint256 program, uint256 size) internal {
+    function balancer(
+        address lender,
+        address token,
+        uint256 amount,
+        uint256 program,
+        uint256 size,
+        uint256 how
+    ) internal {
+        Guard.open(lender, program, size, how | BALANCER_POSITION);
         bytes4 selector = IBalancerV2Vault.flashLoan.selector;
-        uint256 data;
-        uint256 length;
         assembly ("memory-safe") {
-            data := mload(0x40)
-            length := add(data, 0x104)
-            mstore(data, selector)
-            mstore(add(data, 0x04), address())
-            mstore(add(data, 0x24), 0x80) // tokens
-            mstore(add(data, 0x44), 0xc0) // amounts
-            mstore(add(data, 0x64), 0x100) // user data
-            mstore(add(data, 0x84), 1)
-            mstore(add(data, 0xa4), token)
-            mstore(add(data, 0xc4), 1)
-            mstore(add(data, 0xe4), amount)
-            mstore(length, size)
-            calldatacopy(add(length, 0x20), program, size)
+            mstore(0x80, selector)
+            mstore(0x84, address())
+            mstore(0xa4, 0x80) // tokens
+            mstore(0xc4, 0xc0) // amounts
+            mstore(0xe4, 0x100) // user data
+            mstore(0x104, 1)
+            mstore(0x124, token)
+            mstore(0x144, 1)
+            mstore(0x164, amount)
+            mstore(0x184, size)
+            calldatacopy(0x1a4, program, size)
         }
-        Guard.open(lender, length, BALANCER_POSITION);
-        Calls.invoke(lender, data, 0x124 + size);
-        Guard.requireClosed(lender);
+        Calls.invoke(lender, 0x80, 0x124 + size);
+    }
+
+    /// @notice Borrows from Aave v3 or a fork of it, which pulls `owed`, the amount with the premium.
+    function aave(
+        address lender,
+        address token,
+        uint256 amount,
+        uint256 owed,
+        uint256 program,
+        uint256 size,
+        uint256 how
+    ) internal {
+        Tokens.approve(token, lender, owed);
+        Guard.open(lender, program, size, how | Guard.ANSWER_TRUE | FIVE_WORDS_POSITION);
+        bytes4 selector = IAaveV3Pool.flashLoanSimple.selector;
+        assembly ("memory-safe") {
+            mstore(0x80, selector)
+            mstore(0x84, address())
+            mstore(0xa4, token)
+            mstore(0xc4, amount)
+            mstore(0xe4, 0xa0)
+            mstore(0x104, 0)
+            mstore(0x124, size)
+            calldatacopy(0x144, program, size)
+        }
+        Calls.invoke(lender, 0x80, 0xc4 + size);
+    }
+
+    /// @notice Borrows from an ERC-3156 lender, which takes `owed`, the amount with the fee.
+    function erc3156(
+        address lender,
+        address token,
+        uint256 amount,
+        uint256 owed,
+        uint256 program,
+        uint256 size
+    ) internal {
+        Tokens.approve(token, lender, owed);
+        Guard.open(lender, program, size, Guard.ANSWER_ERC3156 | FIVE_WORDS_POSITION);
+        bytes4 selector = IERC3156Lender.flashLoan.selector;
+        assembly ("memory-safe") {
+            mstore(0x80, selector)
+            mstore(0x84, address())
+            mstore(0xa4, token)
+            mstore(0xc4, amount)
+            mstore(0xe4, 0x80)
+            mstore(0x104, size)
+            calldatacopy(0x124, program, size)
+        }
+        Calls.invoke(lender, 0x80, 0xa4 + size);
     }
 }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "../interfaces/IERC20.sol";
 import {IExecutor} from "../interfaces/IExecutor.sol";
+import {IWETH} from "../interfaces/IWETH.sol";
 import {Calls} from "./Calls.sol";
 
 /// @title ERC-20 as it is in the wild
@@ -13,10 +14,9 @@ library Tokens {
         bytes4 selector = IERC20.balanceOf.selector;
         bool success;
         assembly ("memory-safe") {
-            let data := mload(0x40)
-            mstore(data, selector)
-            mstore(add(data, 0x04), address())
-            success := and(gt(returndatasize(), 0x1f), staticcall(gas(), token, data, 0x24, 0x00, 0x20))
+            mstore(0x80, selector)
+            mstore(0x84, address())
+            success := and(gt(returndatasize(), 0x1f), staticcall(gas(), token, 0x80, 0x24, 0x00, 0x20))
             value := mload(0x00)
         }
         if (!success) revert IExecutor.NotAToken(token);
@@ -32,31 +32,35 @@ library Tokens {
         send(token, IERC20.approve.selector, spender, amount);
     }
 
-    /// @notice Reverts AllowanceLeft unless `spender` may pull nothing of `token`.
-    function requireNoAllowance(address token, address spender) internal view {
+    /// @notice Takes back what `spender` may still pull of `token`.
+    function endAllowance(address token, address spender) internal {
         bytes4 selector = IERC20.allowance.selector;
         bool none;
         assembly ("memory-safe") {
-            let data := mload(0x40)
-            mstore(data, selector)
-            mstore(add(data, 0x04), address())
-            mstore(add(data, 0x24), spender)
-            none := and(gt(returndatasize(), 0x1f), staticcall(gas(), token, data, 0x44, 0x00, 0x20))
+            mstore(0x80, selector)
+            mstore(0x84, address())
+            mstore(0xa4, spender)
+            none := and(gt(returndatasize(), 0x1f), staticcall(gas(), token, 0x80, 0x44, 0x00, 0x20))
             none := and(none, iszero(mload(0x00)))
         }
-        if (!none) revert IExecutor.AllowanceLeft(token, spender);
+        if (!none) approve(token, spender, 0);
+    }
+
+    /// @notice Unwraps `amount` of WETH and sends it to the block's builder.
+    function payBuilder(address weth, uint256 amount) internal {
+        IWETH(weth).withdraw(amount);
+        Calls.sendEth(block.coinbase, amount);
     }
 
     /// @dev Calls `selector(account, amount)`. Good is: a word of 1, or no word at all from something with code.
     function send(address token, bytes4 selector, address account, uint256 amount) private {
         bool success;
         assembly ("memory-safe") {
-            let data := mload(0x40)
-            mstore(data, selector)
-            mstore(add(data, 0x04), account)
-            mstore(add(data, 0x24), amount)
+            mstore(0x80, selector)
+            mstore(0x84, account)
+            mstore(0xa4, amount)
             mstore(0x00, 0) // so that silence is not read as `true`
-            success := call(gas(), token, 0, data, 0x44, 0x00, 0x20)
+            success := call(gas(), token, 0, 0x80, 0x44, 0x00, 0x20)
             if iszero(eq(mload(0x00), 1)) {
                 success := and(success, and(iszero(returndatasize()), iszero(iszero(extcodesize(token)))))
             }
