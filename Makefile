@@ -4,11 +4,11 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.build/bin:$(CURDIR)/$(BIN):$(PATH)
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solc
 
-.PHONY: help setup demo test lint verify lock clean
+.PHONY: help setup demo test test-brownie lint bench verify lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: ## install and build what is missing (a few minutes the first time, then under a second)
 	@$(PYTHON) scripts/setup.py
@@ -16,12 +16,18 @@ setup: ## install and build what is missing (a few minutes the first time, then 
 demo: setup ## the bot on a local chain of real protocols; more: make demo ARGS="--blocks 20 --seed 7"
 	@mev demo $(ARGS)
 
-test: setup ## the whole suite: contracts by forge, Python by pytest, deployment by ape
+test: setup ## the whole suite: contracts by forge, Python by pytest, the owner's scripts by ape, a trade by brownie
 	@failed=0; \
 	forge test || failed=1; \
 	pytest || failed=1; \
 	APE_DATA_FOLDER=$(CURDIR)/.build/ape ape test tests/contracts || failed=1; \
+	$(PYTHON) scripts/setup.py --brownie; \
+	case $$? in 0) python tests/brownie/run.py || failed=1 ;; 3) ;; *) failed=1 ;; esac; \
 	exit $$failed
+
+# Status 3 of setup: there is no network to install brownie from, which it has said.
+test-brownie: setup ## the executor compiled by brownie, and one trade of it on a fork; installs brownie if need be
+	@$(PYTHON) scripts/setup.py --brownie && python tests/brownie/run.py
 
 lint: setup ## ruff, mypy --strict, forge fmt, slither
 	@ruff check .
@@ -35,13 +41,18 @@ lint: setup ## ruff, mypy --strict, forge fmt, slither
 # WETH() is what routers call it), `pragma` (the ranges of OpenZeppelin and of the devnet's tokens are not ours to pin).
 SLITHER_FORGE = FOUNDRY_OUT=.build/slither/out FOUNDRY_CACHE_PATH=.build/slither/cache
 
+bench: setup ## the benchmarks, each against a peer or a floor in the same run; writes bench/results.json
+	@mkdir -p bench
+	@mev bench --out bench/results.json
+
 verify: setup ## the long proofs; writes docs/verification.md
-	@python scripts/verify.py
+	@python scripts/proofs.py
 
 lock: ## resolve again and write requirements/*.txt and package-lock.json; needs uv
 	@command -v uv >/dev/null || { echo "make lock needs uv on PATH" >&2; exit 1; }
 	uv pip compile $(UV_LOCK) -o requirements/dev.txt requirements/dev.in
 	uv pip compile $(UV_LOCK) -o requirements/runtime.txt -c requirements/dev.txt requirements/runtime.in
+	uv pip compile $(UV_LOCK) -o requirements/brownie.txt requirements/brownie.in
 	npm install --package-lock-only --ignore-scripts
 
 # No host in a lock: everyone installs from where they usually do. `make lock UPGRADE=--upgrade` takes newer versions.

@@ -1,77 +1,63 @@
 """Deploys the executor: `ape run deploy --network ethereum:local:foundry --account TEST::0`.
 
-What is deployed is forge's artifact, byte for byte what tests and proofs ran; `make setup` builds it.
+Its address follows from the deploying account, `--salt` and `--number`, and is the same on every chain. What is there
+already is checked and left as it is, so the script can be run again.
 """
 
-import json
-from pathlib import Path
+from __future__ import annotations
 
 import click
 from ape.api import AccountAPI, ProviderAPI
 from ape.cli import ConnectedProviderCommand, account_option
-from ape.contracts import ContractContainer, ContractInstance
-from ethpm_types import ContractType
 
-ROOT = Path(__file__).resolve().parent.parent
-MAINNET_WETH = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"
+from scripts._shared.deployment import deploy
+from scripts._shared.network import (
+    as_address,
+    chain_options,
+    check_chain,
+    check_confirmed,
+    confirm_option,
+    network_name,
+    wrapped_eth,
+)
+from scripts._shared.options import place_options
+from scripts._shared.place import Place
 
 
 @click.command(cls=ConnectedProviderCommand)
 @account_option()
 @click.option("--operator", "operators", multiple=True, help="An account that may trade; repeat for more.")
 @click.option("--owner", help="Who administers and withdraws, for ever. Default: the deploying account.")
-@click.option("--weth", default=MAINNET_WETH, show_default=True, help="Wrapped ETH on this chain.")
-@click.option("--confirm", metavar="NETWORK", help="On a live network: its name, as in ethereum:mainnet.")
+@click.option("--predict", is_flag=True, help="Say the address and spend nothing.")
+@place_options
+@chain_options
+@confirm_option
 def cli(
     account: AccountAPI,
     provider: ProviderAPI,
     operators: tuple[str, ...],
     owner: str | None,
-    weth: str,
+    predict: bool,
+    salt: int,
+    number: int,
+    weth: str | None,
+    chain_id: int | None,
     confirm: str | None,
 ) -> None:
     """Deploys the executor and lets the operators trade."""
-    network = f"{provider.network.ecosystem.name}:{provider.network.name}"
-    live = not provider.network.is_dev
-    if live and confirm != network:
-        raise click.UsageError(f"{network} is live and this spends real money: say --confirm {network}")
-    executor = deploy(account, owner or str(account.address), weth, operators)
-    click.echo(f"executor {executor.address} on {network}, owner {executor.owner()}, WETH {weth}")
+    place = Place(str(account.address), salt, number)
+    if predict:
+        click.echo(place.executor)
+        return
+    check_confirmed(provider, confirm)
+    wrapped = wrapped_eth(provider, check_chain(provider, chain_id), weth)
+    done = deploy(account, place, as_address(owner or place.owner), wrapped, [as_address(at) for at in operators])
+    for words, receipt in done.receipts:
+        click.echo(f"{words}: {receipt.gas_used} gas, {receipt.txn_hash}")
+    if not done.receipts:
+        click.echo("all of it was there already; nothing was spent")
+    executor = done.executor
+    click.echo(f"executor {executor.address} on {network_name(provider)}, owner {executor.owner()}, WETH {wrapped}")
     for operator in operators:
         click.echo(f"operator {operator}: give it ETH for gas")
     click.echo(f'next: write executor = "{executor.address.lower()}" into the profile, then mev doctor')
-
-
-def deploy(account: AccountAPI, owner: str, weth: str, operators: tuple[str, ...] = ()) -> ContractInstance:
-    """The deployed executor with its operators set. Raises UsageError where that cannot come out right."""
-    if operators and owner != account.address:
-        raise click.UsageError("only the owner can set operators: leave out --operator, or deploy as the owner")
-    if not account.provider.get_code(account.conversion_manager.convert(weth, str)):
-        raise click.UsageError(f"there is no contract at {weth}: say this chain's wrapped ETH by --weth")
-    executor = account.deploy(container(), owner, weth)
-    for operator in operators:
-        executor.setOperator(operator, True, sender=account)
-    return executor
-
-
-def container() -> ContractContainer:
-    """The executor for ape. Its functions are found by its fallback, so its ABI is that of IExecutor."""
-    code, interface = artifact("Executor"), artifact("IExecutor")
-    return ContractContainer(
-        ContractType.model_validate(
-            {
-                "contractName": "Executor",
-                "abi": [entry for entry in code["abi"] if entry["type"] != "error"] + interface["abi"],
-                "deploymentBytecode": {"bytecode": code["bytecode"]["object"]},
-                "runtimeBytecode": {"bytecode": code["deployedBytecode"]["object"]},
-            }
-        )
-    )
-
-
-def artifact(name: str) -> dict:
-    """Of forge. Raises UsageError when it was not built."""
-    path = ROOT / "out" / f"{name}.sol" / f"{name}.json"
-    if not path.exists():
-        raise click.UsageError(f"{path} is missing: run `make setup`")
-    return json.loads(path.read_text())

@@ -1,10 +1,16 @@
 """`make setup`: Python packages, npm packages, compiler, Foundry, compiled contracts. Does only what is missing.
 
 Standard library only; starts on any Python 3.7 or later, to say plainly what is missing, and goes on with a fitting
-one. Each step is skipped when what it depends on has not changed.
+one. Each step is skipped when what it depends on has not changed. With `--brownie` also brownie's own environment;
+the exit status is 3 where only the network for that is missing.
 """
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this folder, whose operator.py is a command for ape and not Python's module
 
 import contextlib
 import hashlib
@@ -13,9 +19,8 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +29,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 NODE_MODULES = ROOT / "node_modules"
 PYTHON_LOCK = ROOT / "requirements" / "dev.txt"
+BROWNIE_VENV = BUILD / "brownie" / "venv"
+BROWNIE_LOCK = ROOT / "requirements" / "brownie.txt"
 STAMP = ".mevkit-setup"
 
 BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
@@ -43,6 +50,10 @@ class CannotSetUp(Exception):
     """What is wrong and how to mend it, for a person to read."""
 
 
+class NoNetwork(CannotSetUp):
+    """A registry was not reached."""
+
+
 def main() -> int:
     forget_own_links()
     if "--check" in sys.argv[1:]:
@@ -52,10 +63,9 @@ def main() -> int:
         continue_with_fitting_python()
         BUILD.mkdir(exist_ok=True)
         with one_at_a_time():
-            for name, is_current, mend in STEPS:
-                if not is_current():
-                    with saying(name):
-                        mend()
+            take(STEPS)
+            if "--brownie" in sys.argv[1:]:
+                return set_up_brownie()
     except CannotSetUp as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -63,6 +73,14 @@ def main() -> int:
         print("setup: interrupted; run it again to go on", file=sys.stderr)
         return 1
     return 0
+
+
+def take(steps: Sequence[tuple[str, Callable[[], bool], Callable[[], None]]]) -> None:
+    """Those that have something to do."""
+    for name, is_current, mend in steps:
+        if not is_current():
+            with saying(name):
+                mend()
 
 
 def check() -> dict[str, bool]:
@@ -88,10 +106,10 @@ def continue_with_fitting_python() -> None:
         found = shutil.which(f"python{major}.{minor}")
         # A version manager's stand-in may be on PATH and not run.
         if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
-            os.execv(found, [found, script])
+            os.execv(found, [found, script, *sys.argv[1:]])
     uv = shutil.which("uv")
     if uv:
-        os.execv(uv, [uv, "run", "--no-project", "--python", "3.11", script])
+        os.execv(uv, [uv, "run", "--no-project", "--python", "3.11", script, *sys.argv[1:]])
     raise CannotSetUp(
         f"Python {sys.version_info[0]}.{sys.version_info[1]} is not among those that every package here has been "
         "built for. Install Python 3.11 or 3.12 (or uv, which brings one), then run make setup again."
@@ -104,35 +122,42 @@ def python_is_current() -> bool:
 
 def install_python() -> None:
     """The virtual environment with exactly the locked packages, and the command mev in it."""
-    uv = shutil.which("uv")
-    if not environment_fits(needs_pip=not uv):
-        make_environment(uv)
-    if uv:
-        pip = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
-    else:
-        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, "--require-hashes", "-r", str(PYTHON_LOCK)])
+    pip = install_locked(VENV, PYTHON_LOCK)
     run([*pip, "--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat", "-e", "."])
     (VENV / STAMP).write_text(python_digest())
+
+
+def install_locked(venv: Path, lock: Path) -> list[str]:
+    """A virtual environment with exactly the locked packages; the command that installs more into it."""
+    uv = shutil.which("uv")
+    python = venv / "bin" / "python"
+    if not environment_fits(python, needs_pip=not uv):
+        make_environment(venv, uv)
+    if uv:
+        pip = [uv, "pip", "install", "--quiet", "--python", str(python)]
+    else:
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run([*pip, "--require-hashes", "-r", str(lock)])
+    return pip
 
 
 def python_digest() -> str:
     return digest([PYTHON_LOCK, ROOT / "pyproject.toml"])
 
 
-def environment_fits(needs_pip: bool) -> bool:
-    """Whether .venv works, is of this version, and, unless uv installs, has pip (one that uv made has none)."""
-    if not PYTHON.exists():
+def environment_fits(python: Path, needs_pip: bool) -> bool:
+    """Whether it works, is of this version, and, unless uv installs, has pip (one that uv made has none)."""
+    if not python.exists():
         return False
     ask = "import sys; print('%d.%d' % sys.version_info[:2])" + ("; import pip" if needs_pip else "")
-    answer = subprocess.run([str(PYTHON), "-c", ask], capture_output=True, text=True, check=False)
+    answer = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=False)
     return answer.returncode == 0 and answer.stdout.strip() == ".".join(map(str, sys.version_info[:2]))
 
 
-def make_environment(uv: str | None) -> None:
-    shutil.rmtree(VENV, ignore_errors=True)
+def make_environment(at: Path, uv: str | None) -> None:
+    shutil.rmtree(at, ignore_errors=True)
     if uv:
-        run([uv, "venv", "--quiet", "--python", BASE_PYTHON, str(VENV)])
+        run([uv, "venv", "--quiet", "--python", BASE_PYTHON, str(at)])
         return
     try:
         import ensurepip  # noqa: F401
@@ -143,7 +168,7 @@ def make_environment(uv: str | None) -> None:
             f"this Python has no venv module. On Debian and Ubuntu: apt install python{version}-venv; "
             "elsewhere install uv. Then run make setup again."
         ) from None
-    run([BASE_PYTHON, "-m", "venv", str(VENV)])
+    run([BASE_PYTHON, "-m", "venv", str(at)])
 
 
 # --- npm --------------------------------------------------------------------------------------------------------------
@@ -277,6 +302,30 @@ def devnet_digest() -> str:
     return digest([*sources, ROOT / "package-lock.json"])
 
 
+# --- brownie ----------------------------------------------------------------------------------------------------------
+
+
+def set_up_brownie() -> int:
+    """The exit status: 3 without a network, when all but brownie can go on. Raises CannotSetUp otherwise."""
+    try:
+        take((("brownie", brownie_is_current, install_brownie),))
+    except NoNetwork:
+        print("setup: brownie is not installed, as there is no network for it: its tests are left out", file=sys.stderr)
+        return 3
+    return 0
+
+
+def brownie_is_current() -> bool:
+    return (BROWNIE_VENV / "bin" / "brownie").exists() and read(BROWNIE_VENV / STAMP) == digest([BROWNIE_LOCK])
+
+
+def install_brownie() -> None:
+    """In an environment of its own: it cannot share one with ape."""
+    BROWNIE_VENV.parent.mkdir(exist_ok=True)
+    install_locked(BROWNIE_VENV, BROWNIE_LOCK)
+    (BROWNIE_VENV / STAMP).write_text(digest([BROWNIE_LOCK]))
+
+
 # --- small things -----------------------------------------------------------------------------------------------------
 
 
@@ -305,10 +354,12 @@ def run(command: list[str]) -> None:
         return
     said = done.stdout.strip().splitlines()
     tail = "\n".join(said if len(said) < 30 else [*said[:10], "…", *said[-15:]])
-    mend = ""
+    failed = f"`{' '.join(command)}` failed with status {done.returncode}:\n{tail}"
     if OFFLINE.search(done.stdout):
-        mend = "\nNo network, it seems. Run make setup again when there is one; what is done stays done."
-    raise CannotSetUp(f"`{' '.join(command)}` failed with status {done.returncode}:\n{tail}{mend}")
+        raise NoNetwork(
+            f"{failed}\nNo network, it seems. Run make setup again when there is one; what is done stays done."
+        )
+    raise CannotSetUp(failed)
 
 
 @contextlib.contextmanager

@@ -1,103 +1,77 @@
-"""`make verify`: the long proofs; writes docs/verification.md with counts, seeds, figures and the commit.
+"""Checks a deployed executor: `ape run verify 0x… --network ethereum:mainnet:URL`. Spends nothing.
 
-A test's figures are what it gives to pytest's `record_property`. Nothing is written unless everything passed.
+Its code must be forge's artifact, byte for byte; what is built into that is shown.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import re
-import subprocess
-import sys
-import tempfile
-import time
-import tomllib
-import xml.etree.ElementTree as ElementTree
-from datetime import UTC, datetime
-from pathlib import Path
+import json
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-REPORT = ROOT / "docs" / "verification.md"
-HYPOTHESIS_SEED = "20260101"
+import click
+from ape.api import ProviderAPI
+from ape.cli import ConnectedProviderCommand
+
+from scripts._shared.artifacts import Differs, immutables
+from scripts._shared.check import Wanted, checked
+from scripts._shared.money import ETH, Asset, asset
+from scripts._shared.network import as_address, chain_options, check_chain, network_name, wrapped_eth
 
 
-def main() -> int:
-    commit = output("git", "rev-parse", "HEAD")
-    if output("git", "status", "--porcelain", "--untracked-files=no"):
-        print("verify: commit first: what is verified must have a name", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory() as folder:
-        xml = Path(folder) / "pytest.xml"
-        forge_words, forge_seconds = run(["forge", "test"], {"FOUNDRY_PROFILE": "ci"})
-        pytest = ["pytest", f"--junitxml={xml}", f"--hypothesis-seed={HYPOTHESIS_SEED}"]
-        _, pytest_seconds = run(pytest, {"MEV_VERIFY": "1"})
-        suite = next(ElementTree.parse(xml).iter("testsuite"))
-    REPORT.write_text(report(commit, forge_words, forge_seconds, suite, pytest_seconds), encoding="utf-8")
-    print(f"verify: passed; written to {REPORT.relative_to(ROOT)}")
-    return 0
+@click.command(cls=ConnectedProviderCommand)
+@click.argument("executor")
+@click.option("--owner", help="Who should own it.")
+@click.option("--operator", "operators", multiple=True, help="An account that should be allowed to trade; repeat.")
+@click.option("--token", "tokens", multiple=True, help="A token whose balance to show beside ETH and WETH; repeat.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, amounts in smallest units.")
+@chain_options
+def cli(
+    provider: ProviderAPI,
+    executor: str,
+    owner: str | None,
+    operators: tuple[str, ...],
+    tokens: tuple[str, ...],
+    as_json: bool,
+    weth: str | None,
+    chain_id: int | None,
+) -> None:
+    """Checks the executor at an address. Exit status 1 where something differs."""
+    address, chain = as_address(executor), check_chain(provider, chain_id)
+    wanted = Wanted(
+        as_address(owner) if owner else None,
+        wrapped_eth(provider, chain, weth),
+        [as_address(operator) for operator in operators],
+    )
+    told: dict[str, Any] = {"executor": address, "network": network_name(provider), "chain_id": chain}
+    try:
+        assets = look(provider, address, wanted, tokens, told)
+    except Differs as error:
+        if as_json:
+            click.echo(json.dumps(told | {"ok": False, "differs": error.message}))
+        raise
+    click.echo(json.dumps(told | {"ok": True}) if as_json else words(told, assets))
 
 
-def run(command: list[str], environment: dict[str, str]) -> tuple[str, float]:
-    """What it printed, shown as well, and seconds. Exits when it fails."""
-    start = time.monotonic()
-    lines = []
-    with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            lines.append(line)
-    if process.returncode:
-        print(f"verify: {' '.join(command)} failed; nothing written", file=sys.stderr)
-        sys.exit(1)
-    return "".join(lines), time.monotonic() - start
+def look(
+    provider: ProviderAPI, address: str, wanted: Wanted, tokens: tuple[str, ...], told: dict[str, Any]
+) -> list[Asset]:
+    """Checks, and fills ``told``; the assets whose balances are in it. Raises Differs, UsageError."""
+    checked(provider, address, wanted)
+    code = bytes(provider.get_code(address))
+    told |= {"code_bytes": len(code), **immutables("Executor", code), "operators": list(wanted.operators)}
+    assets = [ETH, *(asset(text, told["weth"]) for text in ("weth", *tokens))]
+    told["balances"] = {what.name: what.balance(provider, address) for what in assets}
+    return assets
 
 
-def report(
-    commit: str, forge_words: str, forge_seconds: float, suite: ElementTree.Element, pytest_seconds: float
-) -> str:
-    foundry = tomllib.loads((ROOT / "foundry.toml").read_text())["profile"]
-    fuzz, invariant = foundry["ci"]["fuzz"], foundry["ci"]["invariant"]
-    forge_total = re.findall(r"^Ran \d+ test suites?.*$", forge_words, re.MULTILINE)
-    skipped = int(suite.get("skipped", 0))
-    passed = int(suite.get("tests", 0)) - skipped
+def words(told: dict[str, Any], assets: list[Asset]) -> str:
+    """For people."""
     lines = [
-        "# Verification",
-        "",
-        f"Written by `make verify` on {datetime.now(UTC):%Y-%m-%d} at commit `{commit}`,",
-        f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, "
-        f"{output('forge', '--version').splitlines()[0]}.",
-        "",
-        "| proof | result | minutes |",
-        "|---|---|---|",
-        f"| `forge test`, profile ci | {forge_total[-1] if forge_total else 'passed'} | {forge_seconds / 60:.1f} |",
-        f"| `pytest`, MEV_VERIFY=1 | {passed} passed, {skipped} skipped | {pytest_seconds / 60:.1f} |",
-        "",
-        f"Forge: {fuzz['runs']} runs a fuzz test, {invariant['runs']} sequences of {invariant['depth']} calls an "
-        f"invariant, seed `{foundry['default']['fuzz']['seed']}`. Hypothesis: seed {HYPOTHESIS_SEED}.",
+        f"executor  {told['executor']} on {told['network']}, chain {told['chain_id']}",
+        f"code      forge's artifact, {told['code_bytes']} bytes",
+        f"owner     {told['owner']}",
+        f"WETH      {told['weth']}",
+        *(f"operator  {operator}" for operator in told["operators"]),
+        *(f"balance   {what.words(told['balances'][what.name])}" for what in assets),
     ]
-    figures = [
-        f"| {case.get('name')} | {figure.get('name')} | {figure.get('value')} |"
-        for case in suite.iter("testcase")
-        for figure in case.iter("property")
-    ]
-    if figures:
-        lines += ["", "## Figures", "", "| test | figure | value |", "|---|---|---|", *figures]
-    skips = [
-        f"- {case.get('classname')}.{case.get('name')}: {skip.get('message')}"
-        for case in suite.iter("testcase")
-        for skip in case.iter("skipped")
-    ]
-    if skips:
-        lines += ["", "## Skipped", "", *skips]
-    return "\n".join(lines) + "\n"
-
-
-def output(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return "\n".join(lines)

@@ -1,32 +1,15 @@
 """Who may do what with a deployed executor, through ape as its owner would."""
 
-import json
-
 import ape
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
-from conftest import ROOT
+
+from scripts._shared.artifacts import executor_type
 
 ETHER = 10**18
 DO_NOTHING = b"\x00"
 """A program without a step and without a minimum."""
-
-
-def test_the_deployed_code_is_forges(executor: ContractInstance, owner: AccountAPI) -> None:
-    artifact = json.loads((ROOT / "out/Executor.sol/Executor.json").read_text())["deployedBytecode"]
-    expected = bytearray.fromhex(artifact["object"][2:])
-    values = {bytes.fromhex(executor.owner()[2:]), bytes.fromhex(executor.WETH()[2:])}
-    deployed = executor.provider.get_code(executor.address)
-    filled = set()
-    for places in artifact["immutableReferences"].values():
-        for place in places:
-            at = slice(place["start"], place["start"] + place["length"])
-            filled.add(bytes(deployed[at])[-20:])
-            expected[at] = deployed[at]
-    assert bytes(deployed) == bytes(expected)
-    assert filled == values
-    assert executor.owner() == owner.address
 
 
 def test_owner_and_operator_may_trade(executor: ContractInstance, owner: AccountAPI, operator: AccountAPI) -> None:
@@ -90,8 +73,8 @@ def test_a_promise_that_does_not_come_true_reverts(
 
 @pytest.mark.parametrize(("owner_index", "code"), [(None, True), (0, False)])
 def test_construction_needs_an_owner_and_wrapped_eth(
-    script, owner: AccountAPI, weth: ContractInstance, owner_index: int | None, code: bool
+    owner: AccountAPI, weth: ContractInstance, owner_index: int | None, code: bool
 ) -> None:
     of = ape.utils.ZERO_ADDRESS if owner_index is None else owner.address
     with ape.reverts():
-        owner.deploy(script.container(), of, weth.address if code else owner.address)
+        owner.deploy(executor_type(), of, weth.address if code else owner.address)

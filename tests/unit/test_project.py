@@ -40,7 +40,7 @@ def test_nothing_names_a_registry() -> None:
         assert not (found := REGISTRIES.search(text)), f"{path.relative_to(ROOT)} names {found and found[0]}"
 
 
-@pytest.mark.parametrize("lock", ["dev.txt", "runtime.txt"])
+@pytest.mark.parametrize("lock", ["brownie.txt", "dev.txt", "runtime.txt"])
 def test_every_python_package_is_pinned_by_hashes(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip()]
@@ -50,10 +50,11 @@ def test_every_python_package_is_pinned_by_hashes(lock: str) -> None:
 
 
 def test_locks_hold_what_is_asked_for() -> None:
-    locked = {canonical(name) for name in NAME.findall((ROOT / "requirements" / "dev.txt").read_text())}
-    for asked in ("runtime.in", "dev.in"):
-        names = {canonical(name) for name in NAME.findall((ROOT / "requirements" / asked).read_text())}
-        assert names <= locked, f"{asked} asks for {names - locked}: run make lock"
+    def names(file: str) -> set[str]:
+        return {canonical(name) for name in NAME.findall((ROOT / "requirements" / file).read_text())}
+
+    for asked, lock in (("runtime.in", "dev.txt"), ("dev.in", "dev.txt"), ("brownie.in", "brownie.txt")):
+        assert not (left := names(asked) - names(lock)), f"{asked} asks for {left}: run make lock"
 
 
 def test_runtime_packages_are_among_the_developers_in_the_same_version() -> None:
