@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("bot.cli.replay", "the bot on recorded real blocks"),
     "ledger": ("bot.cli.ledger", "what was intended, submitted, and what became of it"),
     "program": ("bot.cli.program", "read an executor program"),
+    "bench": ("bot.cli.bench", "the benchmarks, each against a peer or a floor in the same run"),
     "doctor": ("bot.cli.doctor", "what is installed, reachable and configured; how to mend the rest"),
 }
 """Name, the module that holds its ``app``, and what it does."""

@@ -1,0 +1,92 @@
+"""``mev bench``: the benchmarks, each against a peer or a floor in the same run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bot.cli.bench_result import Result
+from bot.errors import UserError
+
+app = typer.Typer()
+
+BENCHES: dict[str, tuple[str, str]] = {
+    "gas": ("bot.cli.bench_gas", "the executor's gas against straight-line code for the same trade"),
+}
+"""Name, the module whose ``run`` gives its results, and what it measures."""
+
+UNSEEN = 160  # columns of output that is not a terminal
+
+
+@app.command(name="bench", epilog="Example: mev bench gas --json")
+def bench_command(
+    names: Annotated[list[str] | None, typer.Argument(help="which; all if none is named")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
+) -> None:
+    """Runs benchmarks: ours beside a peer or a floor, on the same input, with answers that are compared.
+
+    The ratio is the peer's figure over ours where less is better: more than 1 is ahead. Status 1 when the two gave
+    different answers. Benchmarks: gas (the executor's gas against straight-line code for the same trade).
+    """
+    chosen = names or list(BENCHES)
+    for name in chosen:
+        if name not in BENCHES:
+            raise UserError(f"no benchmark {name!r}: there is {', '.join(BENCHES)}")
+    if out is not None and not out.parent.is_dir():
+        raise UserError(f"{out} cannot be written: there is no folder {out.parent}")
+    results = [result for name in chosen for result in _run(name)]
+    text = json.dumps({"machine": machine(), "results": [asdict(result) for result in results]}, indent=1)
+    if out is not None:
+        out.write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        print(text)
+    else:
+        _print(results)
+    if not all(result.checked for result in results):
+        raise typer.Exit(1)
+
+
+def _run(name: str) -> list[Result]:
+    print(f"bench {name} …", file=sys.stderr, flush=True)
+    run: Callable[[], list[Result]] = import_module(BENCHES[name][0]).run
+    return run()
+
+
+def machine() -> dict[str, str | int]:
+    """What it ran on."""
+    return {
+        "processor": platform.machine(),
+        "processors": os.cpu_count() or 0,
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def _print(results: list[Result]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else UNSEEN)
+    for bench in dict.fromkeys(result.bench for result in results):
+        rows = [result for result in results if result.bench == bench]
+        table = Table(title=f"{bench}, {rows[0].unit}")
+        details = list(dict.fromkeys(key for row in rows for key in row.details))
+        heads = ["", "ours", rows[0].peer, "difference", "ratio", "goal", *details]
+        for head in heads:
+            table.add_column(head, justify="left" if not head else "right")
+        for row in rows:
+            goal = "" if row.goal is None else f"{row.goal:,}" + ("" if row.value <= row.goal else " missed")
+            figures = [f"{row.value:,}", f"{row.peer_value:,}", f"{row.value - row.peer_value:+,}"]
+            cells = [f"{row.details[key]:,}" if key in row.details else "" for key in details]
+            name = row.name if row.checked else f"{row.name} DIFFERS"
+            table.add_row(name, *figures, f"{row.ratio:.4f}", goal, *cells)
+        console.print(table)
