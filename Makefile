@@ -38,7 +38,8 @@ lint: setup ## ruff, mypy --strict, forge fmt, slither
 
 # Slither builds anew, beside forge's own artifacts. Left out by slither.config.json: `assembly` (packed calldata,
 # transient storage and scratch memory are the point), `naming-convention` (immutables in capitals, as constants are;
-# WETH() is what routers call it), `pragma` (the ranges of OpenZeppelin and of the devnet's tokens are not ours to pin).
+# WETH() is what routers call it), `pragma` (the ranges of OpenZeppelin and of the devnet's tokens are not ours to pin),
+# `uninitialized-local` (zero is meant), `unused-return` (readers of fields also return where the next one begins).
 SLITHER_FORGE = FOUNDRY_OUT=.build/slither/out FOUNDRY_CACHE_PATH=.build/slither/cache
 
 bench: setup ## the benchmarks, each against a peer or a floor in the same run; writes bench/results.json

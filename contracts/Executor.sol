@@ -24,7 +24,7 @@ import {Tokens} from "./libraries/Tokens.sol";
 /// What a program cannot do, whoever wrote it: leave less WETH behind than it found, or less of any other token
 /// than it found. It spends WETH, and tokens that it declares; the balances of these are compared at the end.
 contract Executor {
-    address private immutable OWNER;
+    uint256 private immutable OWNER; // as a number, which costs no masks
     address private immutable WETH;
     mapping(address account => bool allowed) private operators;
 
@@ -32,13 +32,20 @@ contract Executor {
     /// @param weth Wrapped ETH on this chain, whose code must already be there.
     constructor(address owner, address weth) {
         if (owner == address(0) || weth.code.length == 0) revert IExecutor.BadConstruction();
-        OWNER = owner;
+        OWNER = uint160(owner);
         WETH = weth;
     }
 
     /// @notice Programs, callbacks, ETH and the functions of `IExecutor`.
+    /// @dev `callback` and `administer` end the call, instead of returning, which would cost more. If they did return,
+    /// the caller would still have to be an operator to get any further.
+    // slither-disable-next-line incorrect-return,reentrancy-benign,reentrancy-events
     fallback() external payable {
-        if (msg.sender != OWNER) {
+        uint256 sender;
+        assembly ("memory-safe") {
+            sender := caller()
+        }
+        if (sender != OWNER) {
             uint256 guard = Guard.state();
             if (guard != 0) callback(guard);
             if (msg.data.length == 0 && (msg.sender == WETH || Guard.isEthExpected(msg.sender))) {
@@ -166,12 +173,12 @@ contract Executor {
     function administer() private {
         if (msg.value != 0) revert IExecutor.EthRefused(msg.sender);
         bytes4 selector = msg.sig;
-        if (selector == IExecutor.owner.selector) answer(uint160(OWNER));
+        if (selector == IExecutor.owner.selector) answer(OWNER);
         if (selector == IExecutor.WETH.selector) answer(uint160(WETH));
         if (selector == IExecutor.isOperator.selector) {
             answer(operators[abi.decode(msg.data[4:], (address))] ? 1 : 0);
         }
-        if (msg.sender != OWNER) revert IExecutor.Unauthorized(msg.sender);
+        if (uint160(msg.sender) != OWNER) revert IExecutor.Unauthorized(msg.sender);
         if (selector == IExecutor.setOperator.selector) {
             (address operator, bool allowed) = abi.decode(msg.data[4:], (address, bool));
             operators[operator] = allowed;
@@ -179,11 +186,11 @@ contract Executor {
         } else if (selector == IExecutor.withdrawToken.selector) {
             (address token, uint256 amount) = abi.decode(msg.data[4:], (address, uint256));
             emit IExecutor.Withdrawn(token, amount);
-            Tokens.transfer(token, OWNER, amount);
+            Tokens.transfer(token, msg.sender, amount);
         } else if (selector == IExecutor.withdrawEth.selector) {
             uint256 amount = abi.decode(msg.data[4:], (uint256));
             emit IExecutor.Withdrawn(address(0), amount);
-            Calls.sendEth(OWNER, amount);
+            Calls.sendEth(msg.sender, amount);
         } else {
             revert IExecutor.UnknownFunction(selector);
         }

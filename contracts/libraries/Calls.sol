@@ -35,6 +35,13 @@ library Calls {
         if (!success) fail(target);
     }
 
+    /// @notice Zeros where a call's first two words are built.
+    function clear() internal pure {
+        assembly ("memory-safe") {
+            calldatacopy(0x80, calldatasize(), 0x44)
+        }
+    }
+
     /// @notice Ends this frame, which spares the way back through its functions.
     function stop() internal pure {
         assembly ("memory-safe") {

@@ -17,7 +17,7 @@ library Guard {
 
     // the low 16 bits
     uint256 internal constant POSITION = 0x01ff;
-    uint256 internal constant ROUTE = 0x1e00; // 0: steps, else what to do of a route (Program.ROUTE_IN_GUARD)
+    uint256 internal constant ROUTE = 0x0600; // 0: steps, else the form of a route (Program.ROUTE_FORM_IN_GUARD)
     uint256 internal constant ANSWER = 0xe000;
     uint256 internal constant ANSWER_NOTHING = 0;
     uint256 internal constant ANSWER_BYTES = 0x2000; // empty bytes
@@ -44,6 +44,7 @@ library Guard {
 
     /// @notice Closes the guard, whose word is `word`, and returns where the program begins and ends in calldata.
     /// Reverts WrongCallback unless this call comes from the caller, with the program, that it was opened for.
+    // slither-disable-next-line msg-value-in-nonpayable
     function close(uint256 word) internal returns (uint256 start, uint256 end) {
         uint256 difference;
         assembly ("memory-safe") {

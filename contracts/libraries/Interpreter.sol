@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IWETH} from "../interfaces/IWETH.sol";
 import {Calldata} from "./Calldata.sol";
+import {Calls} from "./Calls.sol";
 import {Fields} from "./Fields.sol";
 import {Guard} from "./Guard.sol";
 import {Lenders} from "./Lenders.sol";
@@ -75,6 +76,7 @@ library Interpreter {
             address to = recipientOf(head, cursor, next);
             UniswapV3.swap(uint160(pool), zeroForOne, amount, to, cursor, length, 0);
         } else {
+            Calls.clear();
             UniswapV2.flash(uint160(pool), zeroForOne, amount, cursor, length, 0);
         }
         Guard.requireClosed(pool);

@@ -52,11 +52,7 @@ library Liquidations {
         uint256 size
     ) internal {
         Guard.open(lender, program, size, MORPHO_POSITION);
-        bytes calldata nested;
-        assembly {
-            nested.offset := program
-            nested.length := size
-        }
+        bytes calldata nested = msg.data[program:program + size];
         Calls.invoke(lender, 0, abi.encodeCall(IMorpho.liquidate, (market, borrower, seized, shares, nested)));
         Guard.requireClosed(lender);
     }

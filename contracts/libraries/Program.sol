@@ -6,8 +6,8 @@ pragma solidity 0.8.37;
 /// flag named like it is set. Amounts were computed off-chain; pools, and the check at the end, refuse what does not
 /// come out. An account is 2 bytes, an index of the `Book`, or 0xff and the address's 20 bytes.
 ///
-/// route    0x20 | ROUTE_TERMS | form | ROUTE_SIZE: a cycle in WETH through pools of the book (see `Route`)
-///          [ROUTE_TERMS: last block 4, bid 2], then, with amounts of 8, 10, 12 or 14 bytes (the size adds 0, 2, 4, 6):
+/// route    0x20 | ROUTE_TERMS | form: a cycle in WETH through pools of the book (see `Route`)
+///          [ROUTE_TERMS: last block 4, bid 2], then, with amounts of 12 bytes and below 2**95:
 ///          OWN       paid, pairs: the executor's WETH pays the first pair
 ///          LAST      anchor's index 2, least out of it, paid, pairs: the anchor comes behind the pairs, sends first,
 ///                    and is paid by them in its callback
@@ -66,15 +66,12 @@ library Program {
     // routes
     uint256 internal constant ROUTE = 0x20;
     uint256 internal constant ROUTE_TERMS = 0x10;
-    uint256 internal constant ROUTE_FORM = 0x09;
+    uint256 internal constant ROUTE_FORM = 0x03; // which the guard remembers for the callback:
+    uint256 internal constant ROUTE_FORM_IN_GUARD = 9; // as bits from this one on
     uint256 internal constant ROUTE_OWN = 0x00;
     uint256 internal constant ROUTE_LAST = 0x01;
-    uint256 internal constant ROUTE_FIRST = 0x08;
-    uint256 internal constant ROUTE_LOAN = 0x09;
-    uint256 internal constant ROUTE_SIZE = 0x06;
-    uint256 internal constant ROUTE_LEAST_SIZE = 8;
-    uint256 internal constant ROUTE_IN_HEAD = 0x0f; // form and size, which the guard remembers for the callback:
-    uint256 internal constant ROUTE_IN_GUARD = 9; // as bits from this one on
+    uint256 internal constant ROUTE_FIRST = 0x02;
+    uint256 internal constant ROUTE_LOAN = 0x03;
 
     // the head of steps
     uint256 internal constant MINIMUM_SIZE = 0x0f;

@@ -7,6 +7,7 @@ import {IUniswapV2Pair} from "../interfaces/IUniswapV2Pair.sol";
 import {Book} from "./Book.sol";
 import {Calldata} from "./Calldata.sol";
 import {Calls} from "./Calls.sol";
+import {Guard} from "./Guard.sol";
 import {Program} from "./Program.sol";
 import {RouteLoan} from "./RouteLoan.sol";
 import {UniswapV2} from "./UniswapV2.sol";
@@ -19,23 +20,29 @@ import {UniswapV3} from "./UniswapV3.sol";
 /// whatever the other pools do; where it would lose, it reverts.
 /// @dev Arithmetic is unchecked where it is on positions in calldata.
 library Route {
+    /// @dev Bytes of an amount.
+    uint256 private constant SIZE = 12;
+
+    // what the guard remembers for the callback
+    uint256 private constant LAST = Program.ROUTE_LAST << Program.ROUTE_FORM_IN_GUARD;
+    uint256 private constant FIRST = Program.ROUTE_FIRST << Program.ROUTE_FORM_IN_GUARD;
+    uint256 private constant LOAN = Program.ROUTE_LOAN << Program.ROUTE_FORM_IN_GUARD;
+
     /// @notice Runs the route whose fields begin at `cursor`; returns what was gained, in wei of WETH.
     function run(address weth, uint256 head, uint256 cursor) internal returns (uint256 gained) {
-        (uint256 size, uint256 shift) = amounts(head);
         uint256 form = head & Program.ROUTE_FORM;
         uint256 paid;
         uint256 got;
         bool genuine;
         if (form == Program.ROUTE_LAST) {
-            (paid, got, genuine) = last(head, size, shift, cursor);
+            (paid, got, genuine) = last(cursor);
         } else if (form == Program.ROUTE_OWN) {
-            paid = amountAt(cursor, shift);
+            paid = amountAt(cursor);
             unchecked {
-                (got, genuine) =
-                    chain(weth, paid, size + 2, shift, cursor + size, msg.data.length, address(this));
+                (got, genuine) = chain(weth, paid, cursor + SIZE, msg.data.length, address(this));
             }
         } else {
-            (paid, got, genuine) = first(weth, head, size, shift, cursor);
+            (paid, got, genuine) = first(weth, head, cursor);
         }
         bool bad;
         assembly ("memory-safe") {
@@ -54,30 +61,28 @@ library Route {
     /// which `guard` tells.
     function runNested(address weth, uint256 guard, uint256 cursor, uint256 end) internal {
         unchecked {
-            uint256 head = guard >> Program.ROUTE_IN_GUARD;
-            (uint256 size, uint256 shift) = amounts(head);
-            uint256 form = head & Program.ROUTE_FORM;
-            if (form == Program.ROUTE_LAST) {
-                chain(weth, amountAt(cursor, shift), size + 2, shift, cursor + size, end, msg.sender);
+            uint256 form = guard & Guard.ROUTE;
+            if (form == LAST) {
+                chain(weth, amountAt(cursor), cursor + SIZE, end, msg.sender);
                 Calls.stop();
             }
-            if (form == Program.ROUTE_FIRST) {
-                chain(address(0), 0, size + 2, shift, cursor + size, end, address(this));
-                payCaller(weth, amountAt(cursor, shift));
+            if (form == FIRST) {
+                chain(address(0), 0, cursor + SIZE, end, address(this));
+                payCaller(weth, amountAt(cursor));
                 Calls.stop();
             }
             uint256 anchor = Book.entryAt(cursor);
-            uint256 amount = amountAt(cursor + 2, shift);
-            cursor += 2 + size;
-            uint256 paid = amountAt(cursor, shift);
-            cursor += size;
+            uint256 amount = amountAt(cursor + 2);
+            cursor += 2 + SIZE;
+            uint256 paid = amountAt(cursor);
+            cursor += SIZE;
             if (Book.kind(anchor) < Book.V3_WETH_0) {
-                chain(Book.otherToken(anchor), amount, size + 2, shift, cursor, end, address(this));
+                chain(Book.otherToken(anchor), amount, cursor, end, address(this));
                 payCaller(weth, paid);
                 Calls.stop();
             }
             RouteLoan.take(weth, anchor, paid, Book.account(Book.entryAt(cursor)));
-            chain(RouteLoan.payer(weth, anchor), paid, size + 2, shift, cursor, end, address(this));
+            chain(RouteLoan.payer(weth, anchor), paid, cursor, end, address(this));
             RouteLoan.repay(weth, anchor, amount);
         }
     }
@@ -86,31 +91,22 @@ library Route {
 
     /// @dev The last pool sends first, and is paid by the pairs before it. Returns what goes out, what comes in, and
     /// whether that is WETH from a genuine pool (which has then called back).
-    function last(uint256 head, uint256 size, uint256 shift, uint256 cursor)
-        private
-        returns (uint256 paid, uint256 got, bool genuine)
-    {
+    function last(uint256 cursor) private returns (uint256 paid, uint256 got, bool genuine) {
         unchecked {
             uint256 anchor = Book.entryAt(cursor);
             uint256 kind = Book.kind(anchor) - Book.V2_WETH_0;
             genuine = kind < 4;
-            got = amountAt(cursor + 2, shift);
-            cursor += 2 + size;
-            paid = amountAt(cursor, shift);
+            got = amountAt(cursor + 2);
+            cursor += 2 + SIZE;
+            paid = amountAt(cursor);
             uint256 zeroForOne = kind & 1; // WETH, which comes out, is token 1
             if (kind < 2) {
-                UniswapV2.flash(anchor >> 96, zeroForOne, got, cursor, msg.data.length - cursor, how(head));
+                UniswapV2.flash(anchor >> 96, zeroForOne, got, cursor, msg.data.length - cursor, LAST);
             } else {
-                uint256 brought = amountAt(msg.data.length - size, shift);
+                uint256 brought = amountAt(msg.data.length - SIZE);
                 uint256 least = got;
                 got = UniswapV3.swap(
-                    anchor >> 96,
-                    zeroForOne,
-                    brought,
-                    address(this),
-                    cursor,
-                    msg.data.length - cursor,
-                    how(head)
+                    anchor >> 96, zeroForOne, brought, address(this), cursor, msg.data.length - cursor, LAST
                 );
                 if (got < least) revert IExecutor.BelowPromise(got, least);
             }
@@ -120,60 +116,58 @@ library Route {
     /// @dev The first pool sends first, and is paid out of what the pairs behind it bring. Returns as `last`.
     /// A v2 pair can send to the executor only, which in the callback sends on as much: so the anchor must be genuine
     /// too, or the executor could be made to spend a token that it has.
-    function first(address weth, uint256 head, uint256 size, uint256 shift, uint256 cursor)
+    function first(address weth, uint256 head, uint256 cursor)
         private
         returns (uint256 paid, uint256 got, bool genuine)
     {
         unchecked {
             uint256 anchor = Book.entryAt(cursor);
             uint256 kind = Book.kind(anchor);
-            uint256 payer = msg.data.length - size;
-            got = amountAt(payer, shift);
+            uint256 payer = msg.data.length - SIZE;
+            got = amountAt(payer);
             uint256 pays = Book.V2_WETH_0 + (Calldata.byteAt(payer) >> 7);
-            if (kind == Book.OTHER) pays = type(uint256).max; // which no kind is
-            genuine = Book.kind(Book.entryAt(payer - 2)) == pays;
+            uint256 kindOfPayer = Book.kind(Book.entryAt(payer - 2));
             uint256 zeroForOne = kind & 1; // WETH, which goes in, is token 0
             if (head & Program.ROUTE_FORM == Program.ROUTE_FIRST) {
                 cursor += 2;
-                paid = amountAt(cursor, shift);
-                address pair = Book.account(Book.entryAt(cursor + size));
-                UniswapV3.swap(
-                    anchor >> 96, zeroForOne, paid, pair, cursor, msg.data.length - cursor, how(head)
-                );
+                paid = amountAt(cursor);
+                genuine = isGenuine(kind, kindOfPayer, pays, cursor + SIZE);
+                address pair = Book.account(Book.entryAt(cursor + SIZE));
+                UniswapV3.swap(anchor >> 96, zeroForOne, paid, pair, cursor, msg.data.length - cursor, FIRST);
                 return (paid, got, genuine);
             }
-            uint256 amount = amountAt(cursor + 2, shift);
-            paid = amountAt(cursor + 2 + size, shift);
+            uint256 amount = amountAt(cursor + 2);
+            paid = amountAt(cursor + 2 + SIZE);
+            genuine = isGenuine(kind, kindOfPayer, pays, cursor + 2 + 2 * SIZE);
             if (kind < Book.V3_WETH_0) {
-                UniswapV2.flash(anchor >> 96, zeroForOne, amount, cursor, msg.data.length - cursor, how(head));
+                UniswapV2.flash(anchor >> 96, zeroForOne, amount, cursor, msg.data.length - cursor, LOAN);
                 return (paid, got, genuine);
             }
             if (amount < paid) revert IExecutor.BelowPromise(amount, paid);
-            RouteLoan.borrow(weth, anchor, paid, amount, cursor, how(head));
+            RouteLoan.borrow(weth, anchor, paid, amount, cursor, LOAN);
             return (amount, got, genuine); // no more than what is owed goes out
         }
     }
 
     // --- parts -------------------------------------------------------------------------------------------------
 
-    /// @dev What the guard remembers for the callback: the form, and the size of amounts.
-    function how(uint256 head) private pure returns (uint256) {
-        return (head & Program.ROUTE_IN_HEAD) << Program.ROUTE_IN_GUARD;
-    }
-
-    /// @dev How amounts are written: in `size` bytes (8, 10, 12 or 14), which are brought to the right by `shift` when
-    /// the top bit is gone.
-    function amounts(uint256 head) private pure returns (uint256 size, uint256 shift) {
-        unchecked {
-            size = Program.ROUTE_LEAST_SIZE + (head & Program.ROUTE_SIZE);
-            shift = 257 - 8 * size;
+    /// @dev Whether anchor and last pair are genuine, the latter paying WETH, and the rest of calldata is whole fields
+    /// of pairs: else the callback would end with other bytes than those that were looked at.
+    function isGenuine(uint256 anchor, uint256 payer, uint256 pays, uint256 pairs)
+        private
+        pure
+        returns (bool genuine)
+    {
+        assembly ("memory-safe") {
+            let whole := eq(mod(sub(sub(calldatasize(), pairs), 1), 14), 13)
+            genuine := and(whole, and(gt(anchor, 0), eq(payer, pays)))
         }
     }
 
     /// @dev The amount at `cursor`, without its top bit.
-    function amountAt(uint256 cursor, uint256 shift) private pure returns (uint256 amount) {
+    function amountAt(uint256 cursor) private pure returns (uint256 amount) {
         assembly ("memory-safe") {
-            amount := shr(shift, shl(1, calldataload(cursor)))
+            amount := shr(161, shl(1, calldataload(cursor)))
         }
     }
 
@@ -193,15 +187,10 @@ library Route {
     /// @dev Pays `amount` of `token` (unless that is zero) to the first of the pairs from `cursor` to `end`, and swaps
     /// through them: each sends to the next, the last to `recipient`. Returns what the last sent, and whether that was
     /// WETH from a genuine pair. A token of a route answers a transfer by its success: else the pair was not paid.
-    function chain(
-        address token,
-        uint256 amount,
-        uint256 stride,
-        uint256 shift,
-        uint256 cursor,
-        uint256 end,
-        address recipient
-    ) private returns (uint256 out, bool genuine) {
+    function chain(address token, uint256 amount, uint256 cursor, uint256 end, address recipient)
+        private
+        returns (uint256 out, bool genuine)
+    {
         bytes4 transfer = IERC20.transfer.selector;
         bytes4 swap = IUniswapV2Pair.swap.selector;
         bytes4 failed = IExecutor.CallFailed.selector;
@@ -231,9 +220,9 @@ library Route {
             for {} 1 {} {
                 let field := calldataload(add(cursor, 2))
                 let side := shl(5, shr(255, field)) // zeroForOne gives token 1: the second word
-                out := shr(shift, shl(1, field))
+                out := shr(161, shl(1, field))
                 mstore(add(0x84, side), out)
-                cursor := add(cursor, stride)
+                cursor := add(cursor, 14)
                 if lt(cursor, end) {
                     codecopy(0x00, add(book, mul(entrySize, shr(240, calldataload(cursor)))), 0x20)
                     let next := mload(0x00)

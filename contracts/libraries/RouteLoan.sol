@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IExecutor} from "../interfaces/IExecutor.sol";
 import {Book} from "./Book.sol";
 import {Calldata} from "./Calldata.sol";
+import {Calls} from "./Calls.sol";
 import {Lenders} from "./Lenders.sol";
 import {Tokens} from "./Tokens.sol";
 import {UniswapV2} from "./UniswapV2.sol";
@@ -46,9 +47,7 @@ library RouteLoan {
     function take(address weth, uint256 anchor, uint256 amount, address pair) internal {
         if (Book.kind(anchor) != Book.LENDER_V4) return;
         UniswapV4.take(msg.sender, weth, pair, amount);
-        assembly ("memory-safe") {
-            calldatacopy(0x80, calldatasize(), 0x44) // zeros, on which the first swap is built
-        }
+        Calls.clear(); // for the first swap
     }
 
     /// @notice The token that the executor pays the first pair in: none if the lender has done so.

@@ -29,7 +29,7 @@ library UniswapV2 {
 
     /// @notice Has `pair` send `amount` before it is paid, and the `size` bytes at `program` in calldata run in its
     /// callback (`how`: see `Guard`). A pair calls whom it sends to: the executor. If it is not known to be genuine,
-    /// `Guard.requireClosed` must follow.
+    /// `Guard.requireClosed` must follow. Both amounts in memory are zero before (`Calls.clear`).
     function flash(
         uint256 pair,
         uint256 zeroForOne,
@@ -44,7 +44,6 @@ library UniswapV2 {
             let side := shl(5, zeroForOne)
             mstore(0x80, selector)
             mstore(add(0x84, side), amount)
-            mstore(sub(0xa4, side), 0)
             mstore(0xc4, address())
             mstore(0xe4, 0x80)
             mstore(0x104, pair) // hashed in the place of the length
