@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "devnet": ("bot.cli.devnet", "a chain of real protocols with order flow, for mev run"),
     "replay": ("bot.cli.replay", "the bot on recorded real blocks"),
     "ledger": ("bot.cli.ledger", "what was intended, submitted, and what became of it"),
+    "book": ("bot.cli.book", "the address book behind the executor's code, made from a chain and checked"),
     "program": ("bot.cli.program", "read an executor program"),
     "bench": ("bot.cli.bench", "the benchmarks, each against a peer or a floor in the same run"),
     "doctor": ("bot.cli.doctor", "what is installed, reachable and configured; how to mend the rest"),

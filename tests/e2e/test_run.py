@@ -68,3 +68,27 @@ def test_an_interrupt_ends_the_bot_with_nothing_under_way(
     listed = subprocess.run([*MEV, "ledger", "--json"], env=home, capture_output=True, text=True, check=True)
     assert json.loads(listed.stdout)["under_way"] == []
     assert result["reverted"] == 0
+
+
+def test_a_book_is_made_from_the_chain_and_its_promises_are_checked(
+    home: dict[str, str], profile: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "book.json"
+
+    def book(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [*MEV, "book", *words, "--profile", str(profile), "--json"]
+        return subprocess.run(command, env=home, capture_output=True, text=True, timeout=60, check=False)
+
+    made = book("make", str(file), "--most", "30")
+    assert made.returncode == 0, made.stderr
+    assert 20 <= json.loads(made.stdout)["entries"] <= 30
+    held = book("check", str(file))
+    assert (held.returncode, json.loads(held.stdout)["wrong"]) == (0, [])
+    text = file.read_text()
+    for true, lie in (("v2_weth_0", "v2_weth_1"), ("lender_morpho", "lender_v4"), ("v3_weth_1", "v3_weth_0")):
+        assert true in text
+        file.write_text(text.replace(true, lie, 1))
+        refused = book("check", str(file))
+        assert refused.returncode == 1
+        (said,) = json.loads(refused.stdout)["wrong"]
+        assert f"as {lie}" in said
