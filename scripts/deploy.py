@@ -10,6 +10,8 @@ import click
 from ape.api import AccountAPI, ProviderAPI
 from ape.cli import ConnectedProviderCommand, account_option
 
+from bot.execution.book import Book
+from scripts._shared.artifacts import load_book
 from scripts._shared.deployment import deploy
 from scripts._shared.network import (
     as_address,
@@ -28,6 +30,7 @@ from scripts._shared.place import Place
 @account_option()
 @click.option("--operator", "operators", multiple=True, help="An account that may trade; repeat for more.")
 @click.option("--owner", help="Who administers and withdraws, for ever. Default: the deploying account.")
+@click.option("--book", help="A book to put behind the code, as `mev book make` writes it; check it first.")
 @click.option("--predict", is_flag=True, help="Say the address and spend nothing.")
 @place_options
 @chain_options
@@ -37,6 +40,7 @@ def cli(
     provider: ProviderAPI,
     operators: tuple[str, ...],
     owner: str | None,
+    book: str | None,
     predict: bool,
     salt: int,
     number: int,
@@ -51,7 +55,8 @@ def cli(
         return
     check_confirmed(provider, confirm)
     wrapped = wrapped_eth(provider, check_chain(provider, chain_id), weth)
-    done = deploy(account, place, as_address(owner or place.owner), wrapped, [as_address(at) for at in operators])
+    allowed = [as_address(at) for at in operators]
+    done = deploy(account, place, as_address(owner or place.owner), wrapped, allowed, load_book(book) or Book.EMPTY)
     for words, receipt in done.receipts:
         click.echo(f"{words}: {receipt.gas_used} gas, {receipt.txn_hash}")
     if not done.receipts:

@@ -13,6 +13,9 @@ from ape.contracts import ContractContainer
 from eth_abi.abi import encode
 from ethpm_types import ContractType
 
+from bot.errors import UserError
+from bot.execution.book import START, Book, deploy_data
+
 ROOT = Path(__file__).resolve().parents[2]
 
 IMMUTABLES = {"Executor": ("owner", "weth"), "Deployer": ("owner",)}
@@ -58,6 +61,31 @@ def _container(name: str, abi: list[dict[str, Any]]) -> ContractContainer:
 def creation_code(name: str, *addresses: str) -> bytes:
     """Creation bytecode with the constructor's arguments behind it, which are addresses."""
     return bytes.fromhex(artifact(name)["bytecode"]["object"][2:]) + encode(["address"] * len(addresses), addresses)
+
+
+def executor_creation(owner: str, weth: str, book: Book) -> bytes:
+    """Creation bytecode of an executor with a book. Raises UsageError where the two do not fit."""
+    try:
+        return deploy_data(owner, weth, book)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def load_book(path: str | None) -> Book | None:
+    """The book in a file, if one is named. Raises UsageError."""
+    try:
+        return Book.load(Path(path)) if path else None
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def split_book(code: bytes) -> tuple[bytes, bytes]:
+    """An executor's code, and the bytes of the book behind it. Raises Differs where something else lies there."""
+    size = len(artifact("Executor")["deployedBytecode"]["object"]) // 2 - 1
+    behind = code[size:]
+    if len(code) > size and (len(code) <= START or any(code[size:START])):
+        raise Differs(f"the code has {len(code)} bytes, out/Executor.sol/Executor.json has {size}")
+    return code[:size], code[START:] if behind else b""
 
 
 def immutables(name: str, code: bytes) -> dict[str, str]:

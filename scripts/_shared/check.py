@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ape.api import ProviderAPI
 from ape.contracts import ContractInstance
 
-from scripts._shared.artifacts import Differs, executor_type, immutables
+from bot.execution.book import ENTRY_SIZE, Book
+from scripts._shared.artifacts import Differs, executor_type, immutables, split_book
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Wanted:
     owner: str | None = None
     weth: str | None = None
     operators: Sequence[str] = ()
+    book: Book | None = None
 
 
 def checked(provider: ProviderAPI, address: str, wanted: Wanted) -> ContractInstance:
@@ -26,9 +28,13 @@ def checked(provider: ProviderAPI, address: str, wanted: Wanted) -> ContractInst
     if not code:
         raise Differs(f"there is no contract at {address}")
     try:
-        built_in = immutables("Executor", code)
+        own, behind = split_book(code)
+        built_in = immutables("Executor", own)
     except Differs as error:
         raise Differs(f"{address} is not this executor: {error.message}") from None
+    if wanted.book is not None and wanted.book.to_bytes() != behind:
+        entries = f"of {len(behind) // ENTRY_SIZE} entries" if behind else "that is empty"
+        raise Differs(f"{address} has a book {entries}, not the one of {len(wanted.book)} entries that was named")
     executor = executor_type().at(address)
     for label, answer in (("owner", executor.owner()), ("WETH", executor.WETH())):
         should = built_in[label.lower()]

@@ -9,7 +9,8 @@ import click
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
-from scripts._shared.artifacts import creation_code, deployer_type
+from bot.execution.book import Book
+from scripts._shared.artifacts import deployer_type, executor_creation
 from scripts._shared.check import Wanted, checked
 from scripts._shared.money import Receipts
 from scripts._shared.place import Place, ensure_deployer
@@ -23,8 +24,10 @@ class Deployed:
     receipts: Receipts = field(default_factory=list)
 
 
-def deploy(account: AccountAPI, place: Place, owner: str, weth: str, operators: Sequence[str]) -> Deployed:
-    """The executor at its place, checked, with its operators.
+def deploy(
+    account: AccountAPI, place: Place, owner: str, weth: str, operators: Sequence[str], book: Book = Book.EMPTY
+) -> Deployed:
+    """The executor at its place, with its book, checked, with its operators.
 
     Raises UsageError, before anything is spent, where that cannot come out right; Differs where it did not.
     """
@@ -33,14 +36,15 @@ def deploy(account: AccountAPI, place: Place, owner: str, weth: str, operators: 
     provider = account.provider
     receipts: Receipts = []
     if not provider.get_code(place.executor):
+        creation = executor_creation(owner, weth, book)
         place.check_next(provider)
         created = ensure_deployer(account, place)
         if created is not None:
             receipts.append((f"deployer {place.deployer}", created))
         deployer = deployer_type().at(place.deployer)
-        receipt = deployer.deploy(creation_code("Executor", owner, weth), sender=account)
+        receipt = deployer.deploy(creation, sender=account)
         receipts.append((f"executor {place.executor}", receipt))
-    executor = checked(provider, place.executor, Wanted(owner, weth))
+    executor = checked(provider, place.executor, Wanted(owner, weth, book=book))
     for operator in operators:
         if not executor.isOperator(operator):
             receipts.append((f"operator {operator}", executor.setOperator(operator, True, sender=account)))

@@ -1,5 +1,6 @@
 """`ape run deploy`: what it does with an account and a network, and where the executor comes to stand."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import ape
@@ -12,6 +13,7 @@ from conftest import Script
 from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
+from bot.execution.book import START, Book, Entry, Kind
 from scripts._shared import network, place
 from scripts._shared.artifacts import Differs, artifact, creation_code, deployer_type, executor_type, immutables
 from scripts._shared.check import Wanted, checked
@@ -90,9 +92,32 @@ def test_what_stands_there_already_must_be_right(
     said = script("deploy", "--account", "TEST::0", "--owner", stranger.address)
     assert said.exit_code == 1 and f"the owner of {executor.address} is" in said.output
     code = bytes(chain.provider.get_code(executor.address))
-    chain.provider.set_code(executor.address, code[:100] + bytes([code[100] ^ 1]) + code[101:])
+    last = len(code) - 1
+    chain.provider.set_code(executor.address, code[:last] + bytes([code[last] ^ 1]))
     said = script("deploy", "--account", "TEST::0")
-    assert said.exit_code == 1 and "first at byte 100" in said.output
+    assert said.exit_code == 1 and f"first at byte {last}" in said.output
+
+
+def test_a_book_lies_behind_the_code_and_is_compared(
+    script: Script, weth: ContractInstance, owner: AccountAPI, stranger: AccountAPI, tmp_path: Path
+) -> None:
+    file, other = tmp_path / "book.json", tmp_path / "other.json"
+    book = Book((Entry(stranger.address.lower()), Entry(weth.address.lower(), Kind.LENDER_MORPHO)))
+    book.save(file)
+    Book(book.entries[:1]).save(other)
+    said = script("deploy", "--account", "TEST::0", "--salt", "5", "--book", str(file))
+    assert said.exit_code == 0, said.output
+    at = Place(owner.address, 5).executor
+    code = bytes(owner.provider.get_code(at))
+    assert code[START:] == book.to_bytes()
+    assert executor_type().at(at).owner() == owner.address
+    verified = script("verify", at, "--book", str(file))
+    assert verified.exit_code == 0 and "book      2 entries\n" in verified.output, verified.output
+    assert "not compared" in script("verify", at).output
+    differs = script("verify", at, "--book", str(other))
+    assert differs.exit_code == 1 and "not the one of 1 entries" in differs.output
+    said = script("deploy", "--account", "TEST::0", "--salt", "5", "--book", str(tmp_path / "none.json"))
+    assert said.exit_code == 2 and "cannot be read" in said.output
 
 
 def test_refuses_what_cannot_come_out_right(script: Script, weth: ContractInstance, owner: AccountAPI) -> None:
