@@ -16,9 +16,10 @@ setup: ## install and build what is missing (a few minutes the first time, then 
 demo: setup ## the bot on a local chain of real protocols; more: make demo ARGS="--blocks 20 --seed 7"
 	@mev demo $(ARGS)
 
+# The gas in tests/forge/snapshots must be what is measured: where a change is meant, `forge test` alone writes it anew.
 test: setup ## the whole suite: contracts by forge, Python by pytest, the owner's scripts by ape, a trade by brownie
 	@failed=0; \
-	forge test || failed=1; \
+	FORGE_SNAPSHOT_CHECK=true forge test || failed=1; \
 	pytest || failed=1; \
 	APE_DATA_FOLDER=$(CURDIR)/.build/ape ape test tests/contracts || failed=1; \
 	$(PYTHON) scripts/setup.py --brownie; \
