@@ -131,14 +131,14 @@ library Route {
             if (head & Program.ROUTE_FORM == Program.ROUTE_FIRST) {
                 cursor += 2;
                 paid = amountAt(cursor);
-                genuine = isGenuine(kind, kindOfPayer, pays, cursor + SIZE);
+                genuine = isGenuine(kind - Book.V3_WETH_0 < 2, kindOfPayer, pays, cursor + SIZE);
                 address pair = Book.account(Book.entryAt(cursor + SIZE));
                 UniswapV3.swap(anchor >> 96, zeroForOne, paid, pair, cursor, msg.data.length - cursor, FIRST);
                 return (paid, got, genuine);
             }
             uint256 amount = amountAt(cursor + 2);
             paid = amountAt(cursor + 2 + SIZE);
-            genuine = isGenuine(kind, kindOfPayer, pays, cursor + 2 + 2 * SIZE);
+            genuine = isGenuine(kind != Book.OTHER, kindOfPayer, pays, cursor + 2 + 2 * SIZE);
             if (kind < Book.V3_WETH_0) {
                 UniswapV2.flash(anchor >> 96, zeroForOne, amount, cursor, msg.data.length - cursor, LOAN);
                 return (paid, got, genuine);
@@ -153,14 +153,14 @@ library Route {
 
     /// @dev Whether anchor and last pair are genuine, the latter paying WETH, and the rest of calldata is whole fields
     /// of pairs: else the callback would end with other bytes than those that were looked at.
-    function isGenuine(uint256 anchor, uint256 payer, uint256 pays, uint256 pairs)
+    function isGenuine(bool anchor, uint256 payer, uint256 pays, uint256 pairs)
         private
         pure
         returns (bool genuine)
     {
         assembly ("memory-safe") {
-            let whole := eq(mod(sub(sub(calldatasize(), pairs), 1), 14), 13)
-            genuine := and(whole, and(gt(anchor, 0), eq(payer, pays)))
+            let whole := and(gt(calldatasize(), pairs), iszero(mod(sub(calldatasize(), pairs), 14)))
+            genuine := and(whole, and(anchor, eq(payer, pays)))
         }
     }
 
