@@ -11,12 +11,15 @@ from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+import pyrevm
 
 from bot import abi
+from bot.abi import keccak
 from bot.errors import UserError
 from bot.paths import repo_root
 
 ARTIFACT = Path("out") / "Executor.sol" / "Executor.json"
+CREATOR = "0x000000000000000000000000006d65766b697400"  # nobody: who creates where it is of no importance
 
 
 class _Code(msgspec.Struct):
@@ -28,11 +31,27 @@ class _Artifact(msgspec.Struct):
 
 
 def deploy_data(owner: str, weth: str) -> bytes:
-    """Data of the transaction that creates an executor for ``owner``. Raises UserError before forge has built it.
+    """Data of the transaction that creates an executor without a book for ``owner`` (with one: bot.execution.book).
+    Raises UserError before forge has built it.
 
     The creation reverts with BadConstruction where no ``weth`` has been deployed yet.
     """
     return _creation_code(repo_root() / ARTIFACT) + abi.encode(owner) + abi.encode(weth)
+
+
+def runtime_code(owner: str, weth: str) -> bytes:
+    """The code that such a creation leaves: it is run, on a chain of its own. Raises UserError before forge has built
+    the executor, and where ``owner`` is the zero address."""
+    evm = pyrevm.EVM(spec_id="Cancun")
+    evm.insert_account_info(weth, pyrevm.AccountInfo(code=b"\0", nonce=1))
+    try:
+        created = evm.basic(evm.deploy(CREATOR, deploy_data(owner, weth)))
+    except RuntimeError as error:
+        raise UserError(f"the executor cannot be created for {owner}: {str(error).splitlines()[0]}") from None
+    code = created.code or b""
+    while code and keccak(code) != created.code_hash:
+        code = code[:-1]  # revm pads code
+    return code
 
 
 @lru_cache(maxsize=1)
@@ -76,15 +95,23 @@ _REASONS: dict[str, Callable[[bytes], str]] = {
     "WrongCallback(address)": lambda data: f"{abi.address(data)} called back, and was not expected so",
     "CallbackMissing(address)": lambda data: f"{abi.address(data)} did not call back",
     "Expired(uint256)": lambda data: f"the deadline was block {abi.uint(data)}",
+    "BidAboveGain(uint256)": lambda data: f"a bid of {abi.uint(data)} basis points is more than all",
+    "EthSpent(uint256,uint256)": lambda data: (
+        f"the executor had {abi.uint(data)} wei of ETH and has {abi.uint(data, 1)}"
+    ),
     "BelowMinimum(address,uint256,uint256,uint256)": lambda data: (
         f"of {abi.address(data)} the executor had {abi.uint(data, 1)} and has {abi.uint(data, 2)}, "
         f"not {abi.uint(data, 3)} more"
     ),
     "Undeclared(address)": lambda data: f"the program spends {abi.address(data)} and does not declare it",
     "NotAToken(address)": lambda data: f"{abi.address(data)} has no balance to read",
-    "AllowanceLeft(address,address)": lambda data: f"{abi.address(data, 1)} left an allowance of {abi.address(data)}",
+    "NotInBook()": lambda data: "the book does not know the route's last pool, or its anchor, for what the route needs",
+    "BelowPromise(uint256,uint256)": lambda data: (
+        f"the route brings {abi.uint(data)} wei, and must bring at least {abi.uint(data, 1)}"
+    ),
     "UnknownStep(uint256)": lambda data: f"no step begins with the byte 0x{abi.uint(data):02x}",
     "UnknownFunction(bytes4)": lambda data: f"no function has the selector 0x{data[:4].hex()}",
+    "Refused(address,uint256)": lambda data: f"{abi.address(data)} refused with the error code {abi.uint(data, 1)}",
     "BadConstruction()": lambda data: "the owner is nobody, or WETH is not deployed",
     "CallFailed(address,bytes)": lambda data: f"{abi.address(data)} failed: {explain(_bytes_argument(data, 1))}",
     "Error(string)": lambda data: _bytes_argument(data, 0).decode(errors="replace"),

@@ -12,24 +12,27 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.engine.clock import Clock
-from bot.engine.types import Bundle, Event, Header, Intent, NewHead, Opportunity, Outcome, Reason
-from bot.execution import paper
+from bot.engine.types import Bundle, Event, Header, Intent, NewHead, Opportunity, Outcome, Reason, Trade
+from bot.execution import access_list, paper
 from bot.execution.accounts import Operator, Operators
-from bot.execution.bid import BidPolicy
+from bot.execution.bid import BidPolicy, bid_of
+from bot.execution.book import Book
+from bot.execution.capital import cheapest, fundings
 from bot.execution.outcomes import from_receipt
-from bot.execution.program import Capital, encode, plan
-from bot.execution.prove import ProofFailed, Prover
+from bot.execution.program import Plan, encode, plan
+from bot.execution.prove import Proof, ProofFailed, Prover
 from bot.execution.relay import Relay
 from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
 from bot.ledger.ledger import Ledger
 from bot.risk.limits import RiskGate
 from bot.simulation.fork import HeadFork, call_of
-from bot.simulation.types import Call
+from bot.simulation.types import AccessList, Call
 
 logger = structlog.get_logger(__name__)
 
 GAS_MARGIN_BPS = 12_000  # gas limit over the proven gas, basis points
 PROOF_GAS = 3_000_000  # gas limit while proving
+PRESTATE = {"tracer": "prestateTracer"}
 ENDED = 1024  # settled intents that a reorganisation can bring back
 
 
@@ -67,8 +70,8 @@ class Stats:
 class BundleExecutor:
     """Takes each opportunity or says why not. Everything that can spend is in the ledger before it is sent.
 
-    In paper mode (``operators`` is None) it stops after the proof. As an adapter it settles, at each head, what was
-    meant for that block; it must come before the strategies.
+    ``book`` is the one behind the executor's code. In paper mode (``operators`` is None) it stops after the proof. As
+    an adapter it settles, at each head, what was meant for that block; it must come before the strategies.
     """
 
     def __init__(
@@ -87,8 +90,9 @@ class BundleExecutor:
         chain_id: int,
         run: int,
         clock: Clock,
+        book: Book = Book.EMPTY,
     ) -> None:
-        self._contract, self._weth = contract, weth
+        self._contract, self._weth, self._book = contract, weth, book
         self._fork, self._prover, self._node = fork, prover, node
         self._ledger, self._risk, self._bids, self._relays = ledger, risk, bids, list(relays)
         self._operators, self._chain_id, self._run, self._clock = operators, chain_id, run, clock
@@ -97,6 +101,8 @@ class BundleExecutor:
         self._sending: set[asyncio.Task[None]] = set()
         self._ended: deque[Open] = deque(maxlen=ENDED)
         self._closing = False
+        self._learned = access_list.Learned()
+        self._learning: list[tuple[tuple[str, ...], asyncio.Task[AccessList]]] = []
         self.stats = Stats()
 
     # --- decide ------------------------------------------------------------------------------------------------------
@@ -152,12 +158,12 @@ class BundleExecutor:
 
     async def _decide(self, intent_id: str, opportunity: Opportunity, operator: Operator, nonce: int) -> Intent:
         sender, base_fee = operator.signer.address, self._fork.block.base_fee
-        program, bid, gas = await self._prove(opportunity, sender=sender)
-        gas_limit = gas * GAS_MARGIN_BPS // 10_000
+        program, bid, proof = await self._prove(opportunity, sender=sender)
+        gas_limit = proof.gas * GAS_MARGIN_BPS // 10_000 + access_list.cost(proof.access_list)
         refusal = self._risk.check(
             opportunity,
             bid=bid,
-            gas_cost=gas * base_fee,
+            gas_cost=proof.gas * base_fee,
             gas_price=base_fee,
             head_timestamp=self._fork.head.timestamp,
         )
@@ -171,39 +177,49 @@ class BundleExecutor:
             gas=gas_limit,
             max_fee_per_gas=base_fee,  # exact for the target block: in a dearer one it cannot be mined
             max_priority_fee_per_gas=0,  # the builder is paid by the program, and only out of profit
+            access_list=proof.access_list,
         )
         predicted = opportunity.trade.gross_profit - bid
         return Intent(intent_id, opportunity, sender, nonce, program, bid, gas_limit, predicted, raw, tx_hash)
 
-    async def _prove(self, opportunity: Opportunity, sender: str) -> tuple[bytes, int, int]:
-        """Program, bid and gas of a trade that did on the fork, to the wei, what was computed."""
+    async def _prove(self, opportunity: Opportunity, sender: str) -> tuple[bytes, int, Proof]:
+        """Program, bid and proof of a trade that did on the fork, to the wei, what was computed."""
         trade, base_fee = opportunity.trade, self._fork.block.base_fee
         if trade.token != self._weth:  # gas and bid are ETH, and nothing here says what that is in this token
             raise Refused(Reason.NOT_PROFITABLE, f"a profit in {trade.token} does not compare with gas")
-        steps = plan(trade, Capital.NESTED, weth=self._weth)
-        bid = self._bids.bid(trade.gross_profit, opportunity.gas * base_fee)
+        bid_bps = self._bids.bid_bps(trade.gross_profit, opportunity.gas * base_fee)
+        bid = bid_of(trade.gross_profit, bid_bps)
         if not self._bids.worth_it(trade.gross_profit, opportunity.gas * base_fee, bid):
             raise Refused(Reason.NOT_PROFITABLE)
         promised = trade.gross_profit - bid
         program = encode(
-            steps,
+            self._plan(trade),
             token=trade.token,
-            bid=bid,
+            bid_bps=bid_bps,
             min_profit=promised,
             deadline=opportunity.block_number,
             weth=self._weth,
+            book=self._book,
         )
         before = [call_of(opportunity.behind, base_fee)] if opportunity.behind else []
         ours = Call(sender, self._contract, program, gas=PROOF_GAS, gas_price=base_fee)
         try:
-            proof = await self._prover.prove([*before, ours], self._contract, trade.token)
+            proof = await self._prover.prove(
+                [*before, ours], self._contract, trade.token, self._learned.of(_shape(opportunity))
+            )
         except ProofFailed as failure:
             raise Refused(failure.reason, failure.detail) from None
         if proof.realised != promised:
             raise Refused(Reason.SIMULATION_FAILED, f"realised {proof.realised} wei, predicted {promised}")
         if not self._bids.worth_it(trade.gross_profit, proof.gas * base_fee, bid):
             raise Refused(Reason.NOT_PROFITABLE)
-        return program, bid, proof.gas
+        return program, bid, proof
+
+    def _plan(self, trade: Trade) -> Plan:
+        """Its pools can pay first; the executor's own WETH is not counted on, since its owner may withdraw it."""
+        funding = cheapest(trade, fundings(trade), base_fee=self._fork.block.base_fee)
+        assert funding is not None
+        return plan(trade, funding.capital, lender=funding.lender, weth=self._weth, book=self._book)
 
     # --- send --------------------------------------------------------------------------------------------------------
 
@@ -277,6 +293,8 @@ class BundleExecutor:
     async def finish(self) -> None:
         """The last call: waits for the relays and records what was found since the last head."""
         await self.drain()
+        for _, task in self._learning:
+            task.cancel()
         self._record_found()
 
     def _record_found(self) -> None:
@@ -289,6 +307,7 @@ class BundleExecutor:
         """Settles intents whose block has come."""
         if isinstance(event, NewHead):
             self._record_found()
+            self._learn()
             await self.drain()
             if event.header.parent_hash != self._fork.head.hash:  # the fork follows after us: still the old head
                 self._reopen(event.header.number)
@@ -325,8 +344,24 @@ class BundleExecutor:
         self._operators.count(intent.sender, (receipt is not None) - entry.counted)
         entry.counted = receipt is not None
         self._ended.append(entry)
+        if outcome.reason is Reason.LANDED:
+            self._learning.append((_shape(intent.opportunity), asyncio.create_task(self._touched(intent))))
         log = logger.error if outcome.reason is Reason.REVERTED else logger.debug
         log("outcome", intent=intent.id, reason=outcome.reason, detail=outcome.detail, block=head.number)
+
+    async def _touched(self, intent: Intent) -> AccessList:
+        """What a landed trade touched; nothing where the node cannot tell."""
+        try:
+            return access_list.from_prestate(await self._node.call("debug_traceTransaction", intent.tx_hash, PRESTATE))
+        except (RpcError, RpcUnreachable):
+            return ()
+
+    def _learn(self) -> None:
+        """At a head: what is known by then of the trades in the last one."""
+        for shape, task in self._learning:
+            if task.done() and not task.cancelled() and task.result():
+                self._learned.remember(shape, task.result())
+        self._learning = [(shape, task) for shape, task in self._learning if not task.done()]
 
     async def _why_not(self, entry: Open) -> tuple[Reason, str]:
         if entry.superseded_by:
@@ -349,6 +384,11 @@ class BundleExecutor:
 def exclude(one: Opportunity, other: Opportunity) -> bool:
     """Whether taking one makes the other's prediction wrong: a pool in common, or the same transaction in front."""
     return not one.pools.isdisjoint(other.pools) or (one.behind is not None and one.behind == other.behind)
+
+
+def _shape(opportunity: Opportunity) -> tuple[str, ...]:
+    """Trades of one shape do the same in the same contracts, with other amounts."""
+    return (opportunity.trade.token, *(hop.pool for hop in opportunity.trade.route))
 
 
 def _uuid(intent: Intent) -> str:

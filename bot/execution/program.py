@@ -1,37 +1,47 @@
-"""Programs of the executor: from a trade to steps to bytes, and back into words.
+"""From a trade to the executor's program.
 
 A v3 pool pays its output before it asks, in its callback, for the input; a v2 pair can do so too. So a cycle needs no
 capital: one hop, the anchor, goes first; in its callback the hops behind it bring home the end of the cycle, then the
 hops before it are fed from that and pay the anchor. What is left is the profit.
+
+A cycle in WETH through pools of the book, of v2 pairs and at most one other pool at an end, becomes a route: fewer
+bytes and less gas. Any other becomes steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.engine.types import Trade
+from bot.engine.types import Hop, Trade
+from bot.execution.bid import bid_of
+from bot.execution.book import V2_POOLS, Book, Kind
+from bot.execution.codec import MAX_V2_HOPS, MOST_IN_ROUTE, pack
+from bot.execution.layouts import spent_tokens
 from bot.execution.steps import (
-    MAX_V2_HOPS,
-    Deadline,
+    Form,
     Lender,
     Loan,
     Pay,
-    Program,
     Recipient,
+    Route,
     Step,
-    Tip,
+    Steps,
     V2Chain,
     V2Flash,
     V2Hop,
+    V3Flash,
     V3Swap,
-    pack,
-    spent_tokens,
-    unpack,
+    V4Settle,
+    V4Take,
+    V4Unlock,
 )
 
 MAINNET_WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
+
+Plan = list[Step] | Route
+"""What a trade does, without terms: those are for ``encode``."""
 
 
 class Capital(StrEnum):
@@ -45,11 +55,13 @@ class Capital(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoanSource:
-    """A lender. ``fee`` is wei of the token on the amount of this trade; Morpho takes none."""
+    """A lender. ``fee`` is wei of the token on the amount of this trade; Morpho and v4 take none. ``token_1`` tells
+    which token of a v2 or v3 pool is lent."""
 
     kind: Lender
     address: str
     fee: int = 0
+    token_1: bool = False
 
 
 def plan(
@@ -59,47 +71,72 @@ def plan(
     lender: LoanSource | None = None,
     anchor: int | None = None,
     weth: str = MAINNET_WETH,
-) -> list[Step]:
-    """Steps of a cycle of v2 and v3 hops. ``anchor`` is the index of the hop that pays first, if the capital's own
-    choice is not wanted. A token that is not ``weth`` is named in the steps: the default is right on any chain, the
-    chain's own is cheapest.
+    book: Book = Book.EMPTY,
+) -> Plan:
+    """A route where ``book`` and the trade's shape allow it, else steps of a cycle of v2 and v3 hops. ``anchor`` is
+    the index of the hop that pays first, if the capital's own choice is not wanted. A token that is not ``weth`` is
+    named in the steps: the default is right on any chain, the chain's own is cheapest.
 
     Raises ValueError where the trade is not such a cycle, or the capital does not fit it.
     """
     _check(trade)
+    if capital is Capital.LOAN and lender is None:
+        raise ValueError("a loan needs a lender")
+    if lender is not None and any(hop.pool == lender.address for hop in trade.route):
+        raise ValueError(f"{lender.address} is locked while it lends: it cannot be in the route too")
+    if capital in (Capital.NESTED, Capital.V2_FLASH) and anchor is None:
+        anchor = _anchor(trade, capital)
+    route = _route(trade, capital, anchor, lender, book) if book and trade.token == weth else None
+    if route is not None:
+        return route
     planner = _Planner(trade, weth)
     if capital is Capital.OWN:
         return planner.own()
-    if capital is Capital.LOAN:
-        if lender is None:
-            raise ValueError("a loan needs a lender")
+    if lender is not None and capital is Capital.LOAN:
         return planner.loan(lender)
-    if anchor is None:
-        anchor = _anchor(trade, capital)
+    assert anchor is not None
     return planner.nested(anchor)
 
 
 def encode(
-    steps: list[Step],
+    planned: Plan,
     *,
     token: str,
-    bid: int = 0,
+    bid_bps: int = 0,
     min_profit: int = 0,
     deadline: int | None = None,
     weth: str = MAINNET_WETH,
+    book: Book = Book.EMPTY,
 ) -> bytes:
     """Calldata of a trade whose profit is in ``token``: at least ``min_profit`` wei of it must be left when the
-    builder has got ``bid`` wei; both are checked on chain, as is that ``deadline``, a block number, is not over.
+    builder has got ``bid_bps`` basis points of it; both are checked on chain, as is that ``deadline``, a block number,
+    is not over. ``book`` must be the one that the trade was planned with.
 
-    Raises ValueError for a bid on a trade in another token than ``weth``: nothing would pay it.
+    Raises ValueError for a bid on a trade in another token than ``weth``: nothing would pay it; and where a route
+    leaves less than ``min_profit``: its amounts are exact.
     """
-    if bid and token != weth:
+    if bid_bps and token != weth:
         raise ValueError(f"a bid is paid in WETH, {weth}, and this trade's profit is in {token}")
-    before: list[Step] = [] if deadline is None else [Deadline(deadline)]
-    behind: list[Step] = [Tip(bid)] if bid else []
-    spent = dict.fromkeys(spent_tokens(steps))
+    if isinstance(planned, Route):
+        gained = gain(planned, book)
+        left = gained - bid_of(gained, bid_bps)
+        if left < min_profit:
+            raise ValueError(f"the route leaves {left} wei, not {min_profit}")
+        return pack(replace(planned, deadline=deadline, bid_bps=bid_bps), book)
+    spent = dict.fromkeys(spent_tokens(planned))
     tokens = tuple(dict.fromkeys([token, *spent])) if spent or token != weth else ()
-    return pack(Program((*before, *steps, *behind), min_profit, tokens))
+    return pack(Steps(tuple(planned), min_profit, tokens, deadline, bid_bps), book)
+
+
+def gain(route: Route, book: Book) -> int:
+    """Wei of WETH that a route brings at least, before the bid."""
+    brought = route.hops[-1].amount_out
+    if route.amount is None:
+        return brought - route.paid
+    if route.form is Form.LAST:
+        return route.amount - route.paid
+    entry = book.entry(route.anchor or "")
+    return brought - (route.paid if entry and entry.kind in V2_POOLS else route.amount)
 
 
 def _check(trade: Trade) -> None:
@@ -120,26 +157,102 @@ def _anchor(trade: Trade, capital: Capital) -> int:
     return len(kinds) - 1 - kinds[::-1].index(wanted)
 
 
+# --- routes ----------------------------------------------------------------------------------------------------------
+
+_LENDERS = {
+    Lender.MORPHO: (Kind.LENDER_MORPHO,),
+    Lender.BALANCER_V2: (Kind.LENDER_BALANCER_V2,),
+    Lender.AAVE_V3: (Kind.LENDER_AAVE_V3,),
+    Lender.V4: (Kind.LENDER_V4,),
+    Lender.V2: (Kind.LENDER_V2_WETH_0, Kind.LENDER_V2_WETH_1),
+    Lender.V3: (Kind.LENDER_V3_WETH_0, Kind.LENDER_V3_WETH_1),
+}
+
+
+def _route(trade: Trade, capital: Capital, anchor: int | None, lender: LoanSource | None, book: Book) -> Route | None:
+    """The trade as a route, if it is one: the pools at its ends, and the lender, are what the book must promise."""
+    if any(book.entry(hop.pool) is None for hop in trade.route) or max(trade.amounts) > MOST_IN_ROUTE:
+        return None
+    first, last = trade.route[0], trade.route[-1]
+    amounts, end = trade.amounts, len(trade.route) - 1
+    if capital in (Capital.OWN, Capital.LOAN):
+        if not (_all_v2(trade.route) and _has_weth(last, book, comes_out=True)):
+            return None
+        hops = _v2_hops(trade, 0, end + 1)
+        if capital is Capital.OWN:
+            return Route(Form.OWN, amounts[0], hops)
+        assert lender is not None
+        entry = book.entry(lender.address)
+        if entry is None or entry.kind not in _LENDERS.get(lender.kind, ()):
+            return None
+        return Route(Form.LOAN, amounts[0], hops, lender.address, amounts[0] + lender.fee)
+    if not end or not _has_weth(last, book, comes_out=True):
+        return None
+    if anchor == end and _all_v2(trade.route[:-1]):
+        return Route(Form.LAST, amounts[0], _v2_hops(trade, 0, end), last.pool, amounts[-1])
+    if anchor != 0 or not _all_v2(trade.route[1:]) or not _has_weth(first, book, comes_out=False):
+        return None
+    hops = _v2_hops(trade, 1, end + 1)
+    if first.kind == "v3":
+        return Route(Form.FIRST, amounts[0], hops, first.pool)
+    return Route(Form.LOAN, amounts[0], hops, first.pool, amounts[1])
+
+
+def _all_v2(route: tuple[Hop, ...]) -> bool:
+    return all(hop.kind == "v2" for hop in route)
+
+
+def _has_weth(hop: Hop, book: Book, *, comes_out: bool) -> bool:
+    """Whether the book promises that this is a genuine pool with WETH on the side where the hop has it."""
+    entry = book.entry(hop.pool)
+    side = int(hop.zero_for_one == comes_out)
+    return entry is not None and entry.kind is Kind[f"{hop.kind.upper()}_WETH_{side}"]
+
+
+def _v2_hops(trade: Trade, start: int, end: int) -> tuple[V2Hop, ...]:
+    """Hops ``start`` to before ``end``."""
+    return tuple(
+        V2Hop(hop.pool, hop.zero_for_one, out)
+        for hop, out in zip(trade.route[start:end], trade.amounts[start + 1 : end + 1], strict=True)
+    )
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
 class _Planner:
     def __init__(self, trade: Trade, weth: str) -> None:
-        self._route, self._amounts, self._weth = trade.route, trade.amounts, weth
+        self._trade, self._route, self._amounts, self._weth = trade, trade.route, trade.amounts, weth
 
     def own(self) -> list[Step]:
         return self._deliver(len(self._route), Recipient.EXECUTOR, base=0)
 
     def loan(self, lender: LoanSource) -> list[Step]:
-        nested = self.own()
-        token = self._token(0)
-        if lender.kind is Lender.BALANCER_V2:
-            nested.append(Pay(self._amounts[0] + lender.fee, token))
-        elif lender.fee:
-            raise ValueError(f"{lender.kind.name} takes no fee")
-        return [Loan(lender.kind, lender.address, self._amounts[0], tuple(nested), token)]
+        token, amount = self._token(0), self._amounts[0]
+        steps = self.own()
+        owed = amount + lender.fee
+        paid_back = (*steps, Pay(owed, token))
+        if lender.fee and lender.kind in (Lender.MORPHO, Lender.V4):
+            raise ValueError(f"{lender.kind} takes no fee")
+        match lender.kind:
+            case Lender.MORPHO:
+                return [Loan(lender.kind, lender.address, amount, tuple(steps), token)]
+            case Lender.BALANCER_V2:
+                return [Loan(lender.kind, lender.address, amount, paid_back, token)]
+            case Lender.AAVE_V3 | Lender.ERC3156:
+                return [Loan(lender.kind, lender.address, amount, tuple(steps), token, owed)]
+            case Lender.V4:
+                nested = (V4Take(amount, token), *steps, V4Settle(owed, token))
+                return [V4Unlock(lender.address, nested)]
+            case Lender.V3:
+                return [V3Flash(lender.address, lender.token_1, amount, paid_back)]
+            case Lender.V2:
+                return [V2Flash(lender.address, lender.token_1, amount, paid_back)]
 
     def nested(self, anchor: int) -> list[Step]:
         end = len(self._route)
         first, behind = self._route[anchor], self._route[anchor + 1 :]
-        chained = first.kind == "v3" and bool(behind) and all(hop.kind == "v2" for hop in behind)
+        chained = first.kind == "v3" and bool(behind) and _all_v2(behind)
         recipient = Recipient.NESTED_POOL if chained else Recipient.EXECUTOR
         home = self._deliver(end, Recipient.EXECUTOR, base=anchor + 1, prepaid=chained)
         repay = self._deliver(anchor, Recipient.CALLER, base=0)
@@ -163,70 +276,21 @@ class _Planner:
         start = index - 1
         while start > base and self._route[start - 1].kind == "v2":
             start -= 1
-        if index - start > MAX_V2_HOPS:
-            raise ValueError(f"a chain has 1 to {MAX_V2_HOPS} pairs, not {index - start}")
-        hops = tuple(
-            V2Hop(hop.pool, hop.zero_for_one, out)
-            for hop, out in zip(self._route[start:index], self._amounts[start + 1 : index + 1], strict=True)
-        )
-        to_caller = to is Recipient.CALLER
         if start > base:
-            return [*self._deliver(start, Recipient.NEXT_POOL, base=base, prepaid=prepaid), V2Chain(hops, to_caller)]
-        if prepaid:
-            return [V2Chain(hops, to_caller)]
-        return [V2Chain(hops, to_caller, self._amounts[base], self._token(base))]
+            before = self._deliver(start, Recipient.NEXT_POOL, base=base, prepaid=prepaid)
+            return [*before, *self._chains(start, index, to, paid=True)]
+        return [*self._chains(start, index, to, paid=prepaid)]
+
+    def _chains(self, start: int, index: int, to: Recipient, *, paid: bool) -> Iterator[V2Chain]:
+        """The pairs ``start`` to before ``index``, of which the first has been ``paid`` or is to be; as one chain, or
+        by way of the executor where they are too many."""
+        while start < index:
+            end = min(start + MAX_V2_HOPS, index)
+            to_caller = to is Recipient.CALLER and end == index
+            pay, token = (None, None) if paid else (self._amounts[start], self._token(start))
+            yield V2Chain(_v2_hops(self._trade, start, end), to_caller, pay, token)
+            start, paid = end, False
 
     def _token(self, index: int) -> str | None:
         token = self._route[index].token_in
         return None if token == self._weth else token
-
-
-# --- to words --------------------------------------------------------------------------------------------------------
-
-_TO_WORDS = {
-    Recipient.EXECUTOR: "the executor",
-    Recipient.CALLER: "the caller",
-    Recipient.NESTED_POOL: "the first pair below",
-    Recipient.NEXT_POOL: "the first pair of the next step",
-}
-
-
-def decode(program: bytes) -> list[str]:
-    """The program in words, a line a step, nested steps indented. Raises UserError where it is not a program."""
-    read = unpack(program)
-    first = read.tokens[0] if read.tokens else "WETH"
-    others = "".join(f", no less {token}" for token in ("WETH", *read.tokens[1:]) if read.tokens)
-    return [*_words(read.steps, ""), f"check: at least {read.minimum} more {first} than at the start{others}"]
-
-
-def _words(steps: Iterable[Step], indent: str) -> Iterator[str]:
-    for step in steps:
-        yield indent + _step_words(step)
-        if isinstance(step, V3Swap | V2Flash | Loan):
-            yield from _words(step.nested, indent + "  ")
-
-
-def _step_words(step: Step) -> str:
-    match step:
-        case V2Chain():
-            paid = "" if step.pay is None else f"pay {step.pay} {step.token or 'WETH'} to the first; "
-            pairs = " → ".join(f"{hop.pool} {_side(hop.zero_for_one)} out {hop.amount_out}" for hop in step.hops)
-            return f"v2 chain: {paid}{pairs} → {'the caller' if step.to_caller else 'the executor'}"
-        case V3Swap():
-            to = _TO_WORDS[step.recipient]
-            return f"v3 swap: {step.pool} {_side(step.zero_for_one)} in {step.amount}, to {to}; in its callback:"
-        case V2Flash():
-            return f"v2 flash: {step.pool} {_side(step.zero_for_one)} out {step.amount}; in its callback:"
-        case Pay():
-            return f"pay: {step.amount} {step.token or 'WETH'} to {step.to or 'the caller'}"
-        case Loan():
-            name = step.kind.name.lower().replace("_", " ")
-            return f"loan: {step.amount} {step.token or 'WETH'} from {name} {step.lender}; in its callback:"
-        case Tip():
-            return f"tip: {step.amount} WETH, unwrapped, to the block's builder"
-        case Deadline():
-            return f"deadline: not after block {step.block}"
-
-
-def _side(zero_for_one: bool) -> str:
-    return "0→1" if zero_for_one else "1→0"

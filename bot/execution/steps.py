@@ -1,25 +1,18 @@
-"""The executor's steps, typed and as bytes (grammar: contracts/libraries/Program.sol).
+"""The executor's programs, typed (grammar: contracts/libraries/Program.sol).
 
-Amounts are wei of the token they are in. A ``token`` of None is WETH, which needs no bytes. "The caller" is the pool
-or lender whose callback the step runs in. ``bot.execution.program`` makes steps of a trade.
+Amounts are wei of the token they are in, shares basis points. A ``token`` that a step spends is WETH where it is None,
+which needs no bytes; a ``to`` of None is named at the step. "The caller" is the pool or lender in whose callback a
+step runs. ``bot.execution.codec`` makes bytes of programs, ``bot.execution.words`` words, ``bot.execution.program``
+programs of a trade.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+from typing import Literal
 
-from bot.errors import UserError
-
-# First bytes and flags, as in Program.sol.
-_MINIMUM_SIZE, _DECLARES = 0x1F, 0x20
-_V3_SWAP, _V2_FLASH, _PAY, _TIP, _DEADLINE, _LOAN = 0x40, 0x80, 0xC0, 0xD0, 0xD8, 0xE0
-_WIDE, _TOKEN, _PAY_TO, _ZERO_FOR_ONE = 0x04, 0x01, 0x02, 0x01
-_V2_HOPS, _V2_TO_CALLER, _V2_PAY, _V2_TOKEN = 0x03, 0x08, 0x10, 0x20
-_RECIPIENT = _LENDER = 0x18
-
-MAX_V2_HOPS = 4
+# --- choices ---------------------------------------------------------------------------------------------------------
 
 
 class Recipient(IntEnum):
@@ -31,11 +24,33 @@ class Recipient(IntEnum):
     NEXT_POOL = 0x18  # the first pool of the step behind it, a V2Chain
 
 
-class Lender(IntEnum):
+class Lender(StrEnum):
     """Who lends, by interface."""
 
-    MORPHO = 0x00  # pulls the amount back
-    BALANCER_V2 = 0x08  # is paid back by the nested steps
+    MORPHO = "morpho"  # pulls the amount back
+    BALANCER_V2 = "balancer_v2"  # is paid back
+    AAVE_V3 = "aave_v3"  # pulls what is owed
+    ERC3156 = "erc3156"  # pulls what is owed
+    V4 = "v4"  # Uniswap v4's manager; is paid back
+    V3 = "v3"  # the flash loan of a v3 pool, which the trade itself does not use; is paid back
+    V2 = "v2"  # the flash swap of such a pair; is paid back
+
+
+LoanKind = Literal[Lender.MORPHO, Lender.BALANCER_V2, Lender.AAVE_V3, Lender.ERC3156]
+"""Lenders with a step of the kind Loan."""
+
+
+class CurveKind(IntEnum):
+    """Which ``exchange`` of a Curve pool."""
+
+    PLAIN = 0  # int128 indices of coins
+    CRYPTO = 1  # uint256 indices
+    RECEIVED = 2  # what goes in has been sent to the pool
+    ETH_IN = 3  # WETH's coin, as ETH
+    ETH_OUT = 4
+
+
+# --- swaps -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,7 @@ class V2Hop:
 
 @dataclass(frozen=True, slots=True)
 class V2Chain:
-    """Swaps through pairs, each sending to the next, the last to the executor or the caller.
+    """Swaps through 1 to 4 pairs, each sending to the next, the last to the executor or the caller.
 
     ``pay`` of ``token`` goes to the first pair before; without it that pair has been paid already.
     """
@@ -82,6 +97,103 @@ class V2Flash:
 
 
 @dataclass(frozen=True, slots=True)
+class V4Unlock:
+    """Has Uniswap v4's manager call back, where ``nested`` runs; the other v4 steps stand in there."""
+
+    manager: str
+    nested: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class V4Sync:
+    """Has the manager remember its balance of a token, which pools may then pay into."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class V4Swap:
+    """Swaps exactly ``amount`` in, on the executor's account with the manager. ``fee`` is millionths."""
+
+    currency0: str
+    currency1: str
+    fee: int
+    tick_spacing: int
+    hooks: str
+    zero_for_one: bool
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class V4Take:
+    """Has the manager send ``currency`` (None: WETH, the zero address: ETH) to ``to``, or to the executor."""
+
+    amount: int
+    currency: str | None = None
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class V4Settle:
+    """Pays the manager; a ``token`` that is the zero address is ETH."""
+
+    amount: int
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class V4SettlePaid:
+    """Credits what the manager got since V4Sync."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurveSwap:
+    """Swaps ``amount`` for at least ``least``. ``coins`` are the pool's indices of what goes in and what comes out,
+    each below 16."""
+
+    pool: str
+    kind: CurveKind
+    coins: tuple[int, int]
+    amount: int
+    least: int
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerSwap:
+    """Swaps ``amount`` for at least ``least`` in a pool of Balancer's v2 Vault, whose id is the address ``pool`` and
+    12 bytes, ``rest``."""
+
+    vault: str
+    pool: str
+    rest: bytes
+    token_out: str
+    amount: int
+    least: int
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VaultDeposit:
+    """Deposits ``amount`` of ``token`` in an ERC-4626 vault, for shares."""
+
+    vault: str
+    amount: int
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VaultRedeem:
+    """Redeems ``amount`` shares of an ERC-4626 vault, which the program spends."""
+
+    vault: str
+    amount: int
+
+
+# --- money -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
 class Pay:
     """Sends a token to ``to``, or to the caller where that is None."""
 
@@ -91,224 +203,171 @@ class Pay:
 
 
 @dataclass(frozen=True, slots=True)
-class Loan:
-    """Borrows, and runs ``nested`` with it."""
+class Tip:
+    """Unwraps ``amount`` of WETH and sends it to the block's builder. A program's ``bid_bps`` is the share of what
+    it gains instead."""
 
-    kind: Lender
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """ETH to WETH."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrap:
+    """WETH to ETH."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Borrows, and runs ``nested`` with it. ``owed`` is the amount with the lender's fee: of those that pull it."""
+
+    kind: LoanKind
     lender: str
     amount: int
+    nested: tuple[Step, ...]
+    token: str | None = None
+    owed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class V3Flash:
+    """Has a v3 pool send ``amount`` of one of its tokens to ``to``, or the executor; ``nested`` pays it back."""
+
+    pool: str
+    token_1: bool
+    amount: int
+    nested: tuple[Step, ...]
+    to: str | None = None
+
+
+# --- liquidations ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidateAave:
+    """Repays at most ``amount`` of what ``user`` owes in ``token`` to Aave v3's Pool, for its collateral."""
+
+    pool: str
+    collateral: str
+    user: str
+    amount: int
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidateMorpho:
+    """Seizes ``seized`` of collateral, or repays ``shares`` of debt (the other is 0); ``nested`` runs when it has
+    come, before at most ``owed`` of ``token`` is pulled. ``lltv`` has 18 decimals."""
+
+    lender: str
+    collateral: str
+    oracle: str
+    rate_model: str
+    lltv: int
+    borrower: str
+    seized: int
+    shares: int
+    owed: int
     nested: tuple[Step, ...]
     token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Tip:
-    """Unwraps ``amount`` of WETH and sends it to the block's builder."""
+class LiquidateCompoundV2:
+    """Repays ``amount`` of ``token``, the underlying of the cToken ``debt``, for cTokens ``collateral``."""
 
+    debt: str
+    borrower: str
+    collateral: str
+    amount: int
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemCompoundV2:
+    """Redeems ``amount`` of a cToken, which the program spends."""
+
+    ctoken: str
     amount: int
 
 
+Step = (
+    V2Chain
+    | V3Swap
+    | V2Flash
+    | V4Unlock
+    | V4Sync
+    | V4Swap
+    | V4Take
+    | V4Settle
+    | V4SettlePaid
+    | CurveSwap
+    | BalancerSwap
+    | VaultDeposit
+    | VaultRedeem
+    | Pay
+    | Tip
+    | Wrap
+    | Unwrap
+    | Loan
+    | V3Flash
+    | LiquidateAave
+    | LiquidateMorpho
+    | LiquidateCompoundV2
+    | RedeemCompoundV2
+)
+
+
+# --- programs --------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
-class Deadline:
-    """Reverts in a block after ``block``."""
+class Steps:
+    """Steps, and the check at their end: no less WETH and ETH than at the start, no less of any of ``tokens``, and
+    of the first of these (of WETH, if there are none) at least ``minimum`` more.
 
-    block: int
-
-
-Step = V2Chain | V3Swap | V2Flash | Pay | Loan | Tip | Deadline
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """Steps, and the check at their end: no less WETH than at the start, no less of any of ``tokens``, and of the
-    first of these (of WETH, if there are none) at least ``minimum`` more."""
+    Before the check the block's builder gets ``bid_bps`` of the gain in WETH. ``deadline`` is the last block.
+    """
 
     steps: tuple[Step, ...]
     minimum: int = 0
     tokens: tuple[str, ...] = ()
+    deadline: int | None = None
+    bid_bps: int = 0
 
 
-# --- to bytes --------------------------------------------------------------------------------------------------------
+class Form(IntEnum):
+    """Who pays for a route."""
+
+    OWN = 0  # the executor's WETH
+    LAST = 1  # the anchor, the last pool, sends first and is paid by the pairs before it
+    FIRST = 2  # the anchor, a v3 pool before the pairs, sends to the first of them and is paid by what they bring
+    LOAN = 3  # the anchor, a v2 pair before the pairs, or a lender, sends first and is paid at the end
 
 
-def pack(program: Program) -> bytes:
-    """The calldata. Raises ValueError for what has no room: an amount from 2**127, a nested program from 64 KiB."""
-    minimum = _shortest(program.minimum, 0x1F)
-    head = bytes([len(minimum) | (_DECLARES if program.tokens else 0)]) + minimum
-    if program.tokens:
-        head += bytes([len(program.tokens)]) + b"".join(_address(token) for token in program.tokens)
-    return head + _pack_steps(program.steps)
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A cycle in WETH through pools of the book, its amounts below 2**95. ``paid`` goes in, or is borrowed; ``hops``
+    are v2 pairs.
+
+    ``amount`` is, by form, LAST: the least out of the anchor; LOAN: what the pair sends of its other token, or what is
+    owed to the lender; others have none. ``deadline`` is the last block.
+    """
+
+    form: Form
+    paid: int
+    hops: tuple[V2Hop, ...]
+    anchor: str | None = None
+    amount: int | None = None
+    deadline: int | None = None
+    bid_bps: int = 0
 
 
-def spent_tokens(steps: Iterable[Step]) -> Iterator[str]:
-    """The tokens besides WETH that steps, nested ones too, spend, with repetitions: the program must declare them."""
-    for step in steps:
-        if isinstance(step, V2Chain | Pay | Loan) and step.token is not None:
-            yield step.token
-        if isinstance(step, V3Swap | V2Flash | Loan):
-            yield from spent_tokens(step.nested)
-
-
-def _pack_steps(steps: Iterable[Step]) -> bytes:
-    return b"".join(_pack_step(step) for step in steps)
-
-
-def _pack_step(step: Step) -> bytes:
-    match step:
-        case V2Chain():
-            return _pack_chain(step)
-        case V3Swap() | V2Flash():
-            size = _amount_size([step.amount])
-            head = _V3_SWAP | step.recipient if isinstance(step, V3Swap) else _V2_FLASH
-            head |= (_ZERO_FOR_ONE if step.zero_for_one else 0) | _wide(size)
-            return bytes([head]) + _address(step.pool) + step.amount.to_bytes(size, "big") + _nested(step.nested)
-        case Pay():
-            size = _amount_size([step.amount])
-            head = _PAY | (_TOKEN if step.token else 0) | (_PAY_TO if step.to else 0) | _wide(size)
-            return bytes([head]) + _address(step.token) + _address(step.to) + step.amount.to_bytes(size, "big")
-        case Loan():
-            size = _amount_size([step.amount])
-            head = _LOAN | step.kind | (_TOKEN if step.token else 0) | _wide(size)
-            fields = _address(step.lender) + _address(step.token) + step.amount.to_bytes(size, "big")
-            return bytes([head]) + fields + _nested(step.nested)
-        case Tip():
-            size = _amount_size([step.amount])
-            return bytes([_TIP | _wide(size)]) + step.amount.to_bytes(size, "big")
-        case Deadline():
-            return bytes([_DEADLINE]) + step.block.to_bytes(4, "big")
-
-
-def _pack_chain(step: V2Chain) -> bytes:
-    if not 1 <= len(step.hops) <= MAX_V2_HOPS:
-        raise ValueError(f"a chain has 1 to {MAX_V2_HOPS} pairs, not {len(step.hops)}")
-    if step.token is not None and step.pay is None:
-        raise ValueError("a chain that pays nothing names no token")
-    amounts = [2 * hop.amount_out for hop in step.hops]  # one bit more: zeroForOne
-    size = _amount_size(amounts if step.pay is None else [*amounts, step.pay])
-    head = (len(step.hops) - 1) | _wide(size) | (_V2_TO_CALLER if step.to_caller else 0)
-    head |= (0 if step.pay is None else _V2_PAY) | (_V2_TOKEN if step.token else 0)
-    packed = bytes([head])
-    for hop in step.hops:
-        field = hop.amount_out | hop.zero_for_one << (8 * size - 1)
-        packed += _address(hop.pool) + field.to_bytes(size, "big")
-    packed += _address(step.token)
-    return packed if step.pay is None else packed + step.pay.to_bytes(size, "big")
-
-
-def _nested(steps: Iterable[Step]) -> bytes:
-    packed = _pack_steps(steps)
-    if len(packed) >= 1 << 16:
-        raise ValueError(f"a nested program of {len(packed)} bytes is too long")
-    return len(packed).to_bytes(2, "big") + packed
-
-
-def _address(address: str | None) -> bytes:
-    if address is None:
-        return b""
-    packed = bytes.fromhex(address[2:])
-    if len(packed) != 20:
-        raise ValueError(f"{address} is not an address")
-    return packed
-
-
-def _shortest(number: int, limit: int) -> bytes:
-    size = (number.bit_length() + 7) // 8
-    if size > limit:
-        raise ValueError(f"{number} is too large")
-    return number.to_bytes(size, "big")
-
-
-def _amount_size(amounts: Iterable[int]) -> int:
-    largest = max(amounts)
-    if largest >= 1 << 128:
-        raise ValueError(f"an amount of {largest} is too large for a program")
-    return 12 if largest < 1 << 96 else 16
-
-
-def _wide(size: int) -> int:
-    return _WIDE if size == 16 else 0
-
-
-# --- from bytes ------------------------------------------------------------------------------------------------------
-
-
-class _Reader:
-    """Takes fields off a program. Raises UserError at its end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
-
-    def __bool__(self) -> bool:
-        return self._at < len(self._data)
-
-    def take(self, size: int) -> bytes:
-        taken = self._data[self._at : self._at + size]
-        if len(taken) < size:
-            raise UserError(f"the program ends at byte {len(self._data)}, in the middle of a step; is it complete?")
-        self._at += size
-        return taken
-
-    def uint(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def address(self) -> str:
-        return "0x" + self.take(20).hex()
-
-
-def unpack(data: bytes) -> Program:
-    """The inverse of ``pack``. Raises UserError where ``data`` is not a program."""
-    reader = _Reader(data)
-    head = reader.uint(1)
-    if head > _DECLARES | _MINIMUM_SIZE:
-        raise UserError(f"this is not a program: its first byte is 0x{head:02x}, a program's is below 0x40")
-    minimum = reader.uint(head & _MINIMUM_SIZE)
-    tokens = tuple(reader.address() for _ in range(reader.uint(1))) if head & _DECLARES else ()
-    return Program(_unpack_steps(reader), minimum, tokens)
-
-
-def _unpack_steps(reader: _Reader) -> tuple[Step, ...]:
-    steps = []
-    while reader:
-        steps.append(_unpack_step(reader))
-    return tuple(steps)
-
-
-def _unpack_step(reader: _Reader) -> Step:
-    head = reader.uint(1)
-    size = 16 if head & _WIDE else 12
-    if head < _V3_SWAP:
-        return _unpack_chain(reader, head, size)
-    if head < _PAY:
-        pool, zero_for_one, amount = reader.address(), bool(head & _ZERO_FOR_ONE), reader.uint(size)
-        nested = _unpack_nested(reader)
-        if head < _V2_FLASH:
-            return V3Swap(pool, zero_for_one, amount, Recipient(head & _RECIPIENT), nested)
-        return V2Flash(pool, zero_for_one, amount, nested)
-    if head < _TIP:
-        token = reader.address() if head & _TOKEN else None
-        to = reader.address() if head & _PAY_TO else None
-        return Pay(reader.uint(size), token, to)
-    if head < _DEADLINE:
-        return Tip(reader.uint(size))
-    if head == _DEADLINE:
-        return Deadline(reader.uint(4))
-    if head >= _LOAN and head & _LENDER in tuple(Lender):
-        lender = reader.address()
-        token = reader.address() if head & _TOKEN else None
-        return Loan(Lender(head & _LENDER), lender, reader.uint(size), _unpack_nested(reader), token)
-    raise UserError(f"no step begins with the byte 0x{head:02x}; is this a program of this version?")
-
-
-def _unpack_chain(reader: _Reader, head: int, size: int) -> V2Chain:
-    hops = []
-    top = 1 << (8 * size - 1)
-    for _ in range((head & _V2_HOPS) + 1):
-        pool, field = reader.address(), reader.uint(size)
-        hops.append(V2Hop(pool, bool(field & top), field & (top - 1)))
-    token = reader.address() if head & _V2_TOKEN else None
-    pay = reader.uint(size) if head & _V2_PAY else None
-    return V2Chain(tuple(hops), bool(head & _V2_TO_CALLER), pay, token)
-
-
-def _unpack_nested(reader: _Reader) -> tuple[Step, ...]:
-    return _unpack_steps(_Reader(reader.take(reader.uint(2))))
+Program = Steps | Route

@@ -65,6 +65,8 @@ def test_every_command_has_help_with_an_example(name: str, tmp_path: Path) -> No
         (["program"], "Missing command"),
         (["program", "decode"], "Missing argument"),
         (["program", "decode", "0xzz"], "not hexadecimal"),
+        (["program", "decode", "0x00ff"], "in the middle of a step"),
+        (["program", "decode", "0x00", "--book", "none.json"], "none.json cannot be read"),
         (["demo", "--blocks", "none"], "valid integer"),
     ],
 )
@@ -82,8 +84,16 @@ def test_an_unknown_log_level_is_bad_input(tmp_path: Path) -> None:
 
 
 def test_json_is_all_that_stdout_carries(tmp_path: Path) -> None:
-    said = json.loads(mev("program", "decode", "--json", "0x00d000000000000000000000002a", home=tmp_path).stdout)
+    said = json.loads(mev("program", "decode", "--json", "0x007000000000000000000000002a", home=tmp_path).stdout)
     assert said["steps"][0].startswith("tip: 42 WETH")
+
+
+def test_a_book_names_what_a_program_writes_as_an_index(tmp_path: Path) -> None:
+    file, pool = tmp_path / "book.json", "0x" + "ab" * 20
+    file.write_text(json.dumps({"entries": [{"address": pool}]}))
+    route = "0x20" + "01".rjust(24, "0") + "0000" + "02".rjust(24, "0")
+    assert "book[0] 1→0 out 2" in mev("program", "decode", route, home=tmp_path).stdout
+    assert f"{pool} 1→0 out 2" in mev("program", "decode", route, "--book", str(file), home=tmp_path).stdout
 
 
 def test_the_doctor_names_what_is_missing(tmp_path: Path) -> None:
