@@ -19,6 +19,7 @@ from bot.engine.types import Event, NewHead, StateDiff
 from bot.errors import UserError
 from bot.execution.accounts import Operators
 from bot.execution.bid import BidPolicy
+from bot.execution.book import Book
 from bot.execution.pipeline import BundleExecutor
 from bot.execution.prove import Prover
 from bot.execution.relay import Relay
@@ -69,11 +70,12 @@ async def assemble(
     operators: Operators | None,
     clock: Clock,
     rng: random.Random,
+    book: Book = Book.EMPTY,
     overrides: StateDiff | None = None,
 ) -> Bot:
     """Reads the market at the node's head and wires the bot to follow it from there. ``state_url`` is where revm reads
-    state (bot.simulation.upstream), ``contract`` the executor, ``overrides`` state assumed on every head. Raises
-    RpcUnreachable, and UserError where there is no market."""
+    state (bot.simulation.upstream), ``contract`` the executor, ``book`` what lies behind its code, ``overrides`` state
+    assumed on every head. Raises RpcUnreachable, and UserError where there is no market."""
     head = header(await node.call("eth_getBlockByNumber", "latest", False))
     market = await _market(profile, node, head.number)
     market.anchor(head)
@@ -100,6 +102,7 @@ async def assemble(
         chain_id=profile.chain_id,
         run=run,
         clock=clock,
+        book=book,
     )
     own = operators.addresses if operators else frozenset()
     engine = Engine(

@@ -1,5 +1,9 @@
 """``mev bench gas``: each trade of the gas world by the executor's route, by its steps without a book, and by
-straight-line code that can do nothing else, the floor."""
+straight-line code that can do nothing else, the floor.
+
+The floors of Morpho and Aave have a standing allowance, which the executor never has; their floor with one that is
+given in the transaction stands beside (``floor, approving``).
+"""
 
 from __future__ import annotations
 
@@ -79,6 +83,16 @@ async def _row(world: GasWorld, row: Row, executors: _Executors) -> Result:
     listed = await world.measure(at, program, access_list=await world.access_list(at, program))
     by_operator = await world.measure(executors.own, program, sender=executors.operator)
     plain = await world.measure(executors.plain, written_out)
+    details = {
+        "calldata bytes": len(program),
+        "access list": listed.gas,
+        "floor, access list": floor_listed.gas,
+        "by operator": by_operator.gas,
+        "steps, no book": plain.gas,
+        "their bytes": len(written_out),
+    }
+    if approving := world.variants.get(f"{row.name}, approving"):
+        details["floor, approving"] = (await world.floor(approving)).gas
     return Result(
         bench="gas",
         name=row.name,
@@ -88,14 +102,7 @@ async def _row(world: GasWorld, row: Row, executors: _Executors) -> Result:
         peer_value=floor.gas,
         checked=_same(row, floor, floor_listed, ours, listed, by_operator, plain),
         goal=GOALS.get(row.name),
-        details={
-            "calldata bytes": len(program),
-            "access list": listed.gas,
-            "floor, access list": floor_listed.gas,
-            "by operator": by_operator.gas,
-            "steps, no book": plain.gas,
-            "their bytes": len(written_out),
-        },
+        details=details,
     )
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from bot import abi
 from bot.cli.assembly import Bot, assemble
 from bot.cli.demo_report import DemoResult, Progress
-from bot.cli.deployment import deploy_executor
+from bot.cli.deployment import book_of, deploy_executor
 from bot.cli.profile import load
 from bot.cli.startup import open_ledger
 from bot.devnet.deployment import CHAIN_ID
@@ -65,7 +65,8 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
         async with Devnet(data_dir(), seed) as net:
             clock = SystemClock(start_seconds=net.deployment.head_timestamp)
             signers = profile.operators()
-            contract = await deploy_executor(net, profile.weth, signers)
+            book = book_of(net.deployment)
+            contract = await deploy_executor(net, book, signers)
             run = ledger.begin_run(
                 RunKind.DEMO,
                 profile=profile.name,
@@ -87,6 +88,7 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                     operators=Operators([Operator(signer, mined=0) for signer in signers]),
                     clock=clock,
                     rng=random.Random(seed),
+                    book=book,
                 )
                 before = await _weth_of(net, contract)
                 symbols = {token.address: token.symbol for token in profile.tokens}

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot.cli.deployment import deploy_executor
+from bot.cli.deployment import book_of, deploy_executor
 from bot.cli.profile import load
 from bot.cli.startup import told_to_end
 from bot.devnet.network import Devnet
@@ -42,7 +42,10 @@ async def _devnet(block_time: float, seed: int, port: int, relay_port: int, as_j
     console = Console(stderr=True)
     told = told_to_end()
     async with Devnet(data_dir(), seed, wall_time=True, port=port, relay_port=relay_port) as net:
-        contract = await deploy_executor(net, profile.weth, profile.operators())
+        book = book_of(net.deployment)
+        if (file := profile.book_file()) is not None:
+            book.save(file)
+        contract = await deploy_executor(net, book, profile.operators())
         where = {"http": net.node.http_url, "ws": net.node.ws_url, "relay": net.relay_url, "executor": contract}
         print(json.dumps(where) if as_json else "\n".join(f"{k:9} {v}" for k, v in where.items()), flush=True)
         while not told.is_set():

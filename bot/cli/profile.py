@@ -131,9 +131,11 @@ class V3Factory(_Part, frozen=True, kw_only=True):
 class Lenders(_Part, frozen=True, kw_only=True):
     """Whom capital is borrowed from; what is not named is not used."""
 
-    _addresses = ("morpho", "balancer_vault")
+    _addresses = ("morpho", "balancer_vault", "aave_pool", "v4_manager")
     morpho: str | None = None
     balancer_vault: str | None = None
+    aave_pool: str | None = None
+    v4_manager: str | None = None
 
 
 class RelayAt(_Part, frozen=True, kw_only=True):
@@ -142,10 +144,12 @@ class RelayAt(_Part, frozen=True, kw_only=True):
 
 
 class BotSettings(_Part, frozen=True, kw_only=True):
-    """``executor`` is our deployed contract; paper mode can do without."""
+    """``executor`` is our deployed contract; paper mode can do without. ``book`` is the file with the address book
+    behind its code; a relative path lies in the data directory."""
 
     _addresses = ("executor",)
     executor: str | None = None
+    book: str | None = None
     min_profit_wei: Wei
     bid_share_bps: Bps
     max_hops: Annotated[int, msgspec.Meta(ge=2, le=6)] = 3
@@ -246,6 +250,10 @@ class Profile(_Part, frozen=True, kw_only=True):
     def relay_signer(self) -> Signer:
         """The key that identifies us to relays; a fresh one where none is set. Raises UserError."""
         return (keys.load(self.keys.relay) if self.keys.relay else None) or keys.ephemeral()
+
+    def book_file(self) -> Path | None:
+        """Where the address book lies, if there is one."""
+        return data_dir() / self.bot.book if self.bot.book else None
 
     def ledger_file(self) -> Path:
         """A relative path lies in the data directory."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 import rlp
 
 from bot import abi
 from bot.abi import keccak
-from bot.engine.types import AccountDiff, StateDiff, Trade
-from bot.execution.executor import deploy_data, explain
+from bot.engine.types import AccountDiff, Hop, StateDiff, Trade
+from bot.execution.book import Book, runtime_code
+from bot.execution.executor import explain
 from bot.execution.program import MAINNET_WETH, Capital, encode, plan
 from bot.jsonrpc import JsonRpc, RpcError
 from bot.simulation.cassette import Cassette
@@ -31,6 +33,23 @@ OWNER = _account("owner")
 EXECUTOR = abi.to_hex(keccak(rlp.encode([abi.to_bytes(OWNER), 0]))[-20:])  # the owner's first deployment
 BUILDER = _account("builder")
 FRESH = (OWNER, EXECUTOR, BUILDER)
+DUST = 1  # wei of WETH that the executor holds
+_WETH_SLOT = int.from_bytes(keccak(abi.encode(EXECUTOR) + abi.encode(3)), "big")  # WETH9: balanceOf is its slot 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """A pool as a book wants it."""
+
+    address: str
+    kind: str
+    token0: str
+    token1: str
+
+    @classmethod
+    def of(cls, hop: Hop) -> Self:
+        tokens = (hop.token_in, hop.token_out)
+        return cls(hop.pool, hop.kind, *(tokens if hop.zero_for_one else tokens[::-1]))
 
 
 class Rejected(Exception):
@@ -46,7 +65,8 @@ def rules(cassette: Cassette) -> str:
 
 
 class Bench:
-    """The state after the first ``index`` transactions, with our executor deployed on it."""
+    """The state after the first ``index`` transactions, with our executor on it: one that has traded before, so that
+    it holds a wei of WETH, and whose book has the pools of the trade at hand."""
 
     def __init__(self, cassette: Cassette, url: str, node: JsonRpc) -> None:
         """``url`` serves the cassette, with FRESH as fresh accounts; ``node`` is forked from it."""
@@ -62,13 +82,7 @@ class Bench:
         }
         self._evm = ForkEvm(url, cassette.number - 1, chain_id=cassette.chain_id, gas_limit=self._block.gas_limit)
         self._evm.apply(self._state)
-        self._deploy()
-
-    def _deploy(self) -> None:
-        (created,) = self._evm.run([Call(OWNER, None, deploy_data(OWNER, MAINNET_WETH))], self._block)
-        if not created.success:
-            raise Rejected(f"the executor cannot be deployed: {explain(created.output)}")
-        self._put({EXECUTOR: AccountDiff(balance=0, nonce=1, code=created.output), OWNER: AccountDiff(nonce=1)})
+        self._put({OWNER: AccountDiff(nonce=1), MAINNET_WETH: AccountDiff(slots={_WETH_SLOT: DUST})})
 
     def advance(self, diff: StateDiff) -> None:
         """One transaction further."""
@@ -80,7 +94,7 @@ class Bench:
         absorb(self._state, diff)
 
     async def execute(self, trade: Trade) -> tuple[int, int]:
-        """Gas, and the executor's WETH afterwards (it begins with none). Both EVMs must give the trade's gross profit.
+        """Gas, and the WETH that the executor gained. Both EVMs must give the trade's gross profit.
 
         Raises Rejected, and UnrecordedState where the trade touches what the cassette does not hold.
         """
@@ -101,12 +115,16 @@ class Bench:
         return True
 
     def _calls(self, trade: Trade) -> tuple[Call, Call]:
-        """The trade, and the question what it left."""
+        """The trade, by an executor that is there now, and the question what it left."""
+        book = Book.of(MAINNET_WETH, [_Pool.of(hop) for hop in trade.route])
+        code = runtime_code(OWNER, MAINNET_WETH, book)
+        self._put({EXECUTOR: AccountDiff(balance=0, nonce=1, code=code)})
         program = encode(
-            plan(trade, Capital.NESTED),
+            plan(trade, Capital.NESTED, book=book),
             token=trade.token,
             min_profit=trade.gross_profit,
             deadline=self._block.number,
+            book=book,
         )
         return (
             Call(OWNER, EXECUTOR, program, gas=GAS, gas_price=self._block.base_fee),
@@ -124,7 +142,7 @@ def _check(trade: Trade, results: list[CallResult], evm: str) -> int:
     ours, balance = results
     if not ours.success:
         raise Rejected(f"{evm}: {explain(ours.output) if ours.output else ours.error}")
-    realised = abi.uint(balance.output)
+    realised = abi.uint(balance.output) - DUST
     if realised != trade.gross_profit:
         raise Rejected(f"{evm}: realised {realised} wei, predicted {trade.gross_profit}")
     return realised

@@ -24,6 +24,7 @@ from bot.engine.types import StateDiff
 from bot.errors import UserError
 from bot.execution import paper as paper_mode
 from bot.execution.accounts import Operator, Operators
+from bot.execution.book import START, Book
 from bot.execution.executor import is_operator
 from bot.execution.keys import Signer
 from bot.execution.recovery import settle_left_over
@@ -65,7 +66,8 @@ async def _run(
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(JsonRpc(http))
         await _check_chain(node, profile)
-        contract, overrides = await _contract(node, profile, executor, signers)
+        book = Book.load(file) if (file := profile.book_file()) else Book.EMPTY
+        contract, overrides = await _contract(node, profile, executor, signers, book)
         console.print(f"{'live' if signers else 'paper'} on chain {profile.chain_id}, executor {contract}")
         relays = [Relay(at.name, at.url.reveal(), identity) for at in profile.relays] if signers else []
         for relay in relays:
@@ -93,6 +95,7 @@ async def _run(
             clock=SystemClock(),
             rng=random.Random(os.urandom(8)),
             overrides=overrides,
+            book=book,
         )
         await _until_told(bot, blocks, profile.block_time, console)
         await bot.executor.finish()
@@ -172,11 +175,11 @@ async def _check_chain(node: JsonRpc, profile: Profile) -> None:
 
 
 async def _contract(
-    node: JsonRpc, profile: Profile, executor: str | None, signers: list[Signer]
+    node: JsonRpc, profile: Profile, executor: str | None, signers: list[Signer], book: Book
 ) -> tuple[str, StateDiff]:
     """The executor's address and the state to assume on every head: none, or in paper mode an imagined executor."""
     if not signers:
-        return paper_mode.CONTRACT, await paper_mode.imagined(node, profile.weth)
+        return paper_mode.CONTRACT, await paper_mode.imagined(node, profile.weth, book)
     try:
         contract = checked_address("--executor", executor) if executor else profile.bot.executor
     except ValueError as error:
@@ -190,6 +193,13 @@ async def _contract(
             raise UserError(f"there is no executor at {contract} on this chain: check the address")
         if not int(answer, 16):
             raise UserError(f"{signer.address} is not an operator of {contract}: let the owner call setOperator")
+    if book:
+        code = abi.to_bytes(await node.call("eth_getCode", contract, "latest"))
+        if code[START:] != book.to_bytes():
+            raise UserError(
+                f"the book {profile.book_file()} is not what lies behind the code of {contract}: "
+                "use the one that it was deployed with, or none"
+            )
     return contract, {}
 
 

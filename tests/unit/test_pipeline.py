@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+import rlp
 from ledger_samples import USDC, WETH, opportunity
 
 from bot.engine.clock import SystemClock
@@ -27,7 +28,7 @@ from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
 from bot.risk.limits import RiskGate
 from bot.simulation.fork import HeadFork
-from bot.simulation.types import BlockContext
+from bot.simulation.types import AccessList, BlockContext
 
 CONTRACT = "0x" + "ec" * 20
 HEAD = Header(99, "0xh99", "0xh98", 1_000, 1, 30_000_000, 0, "0x" + "cc" * 20)
@@ -76,9 +77,13 @@ class World:
             clock=SystemClock(),
         )
         self.gross = 5 * 10**15
+        self.listed: AccessList = ()
+        self.expected: list[AccessList] = []
+        self.sent: list[bytes] = []
 
-    async def prove(self, *_: object) -> Proof:
-        return Proof(300_000, self.gross)
+    async def prove(self, calls: object, executor: str, token: str, expected: AccessList) -> Proof:
+        self.expected.append(expected)
+        return Proof(300_000, self.gross, self.listed)
 
     async def take(self, gross: int = 5 * 10**15) -> None:
         self.gross = gross
@@ -99,6 +104,10 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
         async def post(_: JsonRpc, body: bytes, headers: object = None) -> bytes:
             method = msgspec.json.decode(body)["method"]
+            if method not in made.answers:
+                return msgspec.json.encode({"id": 1, "error": {"code": -32601, "message": "not found"}})
+            if method == "eth_sendBundle":
+                made.sent.append(body)
             return msgspec.json.encode({"id": 1, "result": made.answers[method]})
 
         monkeypatch.setattr(JsonRpc, "post", post)
@@ -187,3 +196,32 @@ async def test_a_profit_that_does_not_compare_with_gas_is_refused(world: World) 
     await world.executor.execute([replace(found, trade=replace(found.trade, route=swapped))])
     assert world.executor.open == 0
     assert world.executor.stats.refused == {Reason.NOT_PROFITABLE: 1}
+
+
+async def test_an_access_list_that_pays_is_signed(world: World) -> None:
+    world.listed = ((USDC, (9, 1)),)
+    await world.take()
+    await world.executor.drain()
+    (body,) = world.sent
+    raw = bytes.fromhex(msgspec.json.decode(body)["params"][0]["txs"][0][2:])
+    assert rlp.decode(raw[1:])[8] == [[bytes.fromhex(USDC[2:]), [(9).to_bytes(32, "big"), (1).to_bytes(32, "big")]]]
+    (entry,) = world.ledger.entries(world.run)
+    assert entry.gas == 360_000 + 2_400 + 2 * 1_900
+
+
+async def test_what_landed_trades_touched_is_expected_of_the_next(world: World) -> None:
+    world.answers["eth_getTransactionReceipt"] = RECEIPT
+    for number, storage in enumerate(({"0x1": "0x0", "0x2": "0x0"}, {"0x1": "0x0", "0x3": "0x0"}, {})):
+        world.answers["debug_traceTransaction"] = {USDC: {"storage": storage}}
+        world.fork.head = replace(HEAD, number=99 + number, hash=f"0xh{99 + number}")
+        world.fork.block = replace(BLOCK, number=100 + number)
+        await world.executor.execute([opportunity(100 + number, gross=world.gross)])
+        entry = world.ledger.entries(world.run)[0]
+        await world.block(entry.tx_hash, number=100 + number)
+        await asyncio.sleep(0.01)
+    await world.block(number=103)
+    assert world.expected == [(), (), ()]
+    world.fork.head = replace(HEAD, number=103, hash="0xh103")
+    world.fork.block = replace(BLOCK, number=104)
+    await world.executor.execute([opportunity(104, gross=world.gross)])
+    assert world.expected[-1] == ((USDC, ()),)
