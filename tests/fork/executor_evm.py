@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pyrevm
 from uniswap_evm import OWNER, V3_POOLS, Evm, Reverted, _deployer_code, _payer_code, bytecode
@@ -13,15 +14,20 @@ from bot.amm.tick_math import sqrt_ratio_at_tick
 from bot.amm.ticks import TickMap
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import V3Pool
-from bot.devnet.protocols import balancer, morpho
+from bot.devnet.artifacts import Source
+from bot.devnet.protocols import balancer, morpho, uniswap_v4
 from bot.engine.types import Hop, Trade
-from bot.execution.executor import deploy_data
+from bot.execution.book import Book, Kind, deploy_data
+from bot.execution.program import LoanSource
 from bot.execution.steps import Lender
 
 COINBASE = "0x" + "c0" * 20
 BLOCK = 1_000
 ETHER = 10**18
 DEPTH = 10**24  # of the pools, in the tokens' wei
+STAND_INS = Source(
+    "tests/fork", ("Lenders.sol",), "0.8.37", {"optimizer": {"enabled": True, "runs": 200}, "evmVersion": "cancun"}
+)
 
 __all__ = ["BLOCK", "COINBASE", "ETHER", "OWNER", "ExecutorWorld", "Reverted"]
 
@@ -76,17 +82,44 @@ class ExecutorWorld:
         self.evm.call(OWNER, pair, "mint(address)", OWNER)
         return V2Pool(pair, token0, token1, reserves[token0], reserves[token1])
 
-    def lender(self, kind: Lender, amount: int, token: str | None = None) -> str:
-        """A new lender that holds ``amount`` of a token, WETH if none is named."""
-        if kind is Lender.MORPHO:
-            code = morpho.SOURCE.initcodes()["Morpho"] + abi.encode(OWNER)
-        else:
-            authorizer = self._create(balancer.AUTHORIZER_ARTIFACT.initcode() + abi.encode(OWNER))
-            code = balancer.VAULT_ARTIFACT.initcode() + abi.encode(authorizer) + abi.encode(self.weth)
-            code += abi.encode(balancer.PAUSE_WINDOW) + abi.encode(balancer.PAUSE_BUFFER)
-        address = self._create(code)
-        self.evm.call(OWNER, token or self.weth, "transfer(address,uint256)", address, amount)
-        return address
+    def lender(self, kind: Lender, amount: int, token: str | None = None) -> LoanSource:
+        """A new lender that holds at least ``amount`` of a token, WETH if none is named. Aave and ERC-3156 are
+        stand-ins, which take a ten-thousandth."""
+        token = token or self.weth
+        if kind in (Lender.V2, Lender.V3):
+            return self._lending_pool(kind, amount, token)
+        address = self._create(self._lender_code(kind))
+        self.evm.call(OWNER, token, "transfer(address,uint256)", address, amount)
+        return LoanSource(kind, address, amount // 10_000 if kind in (Lender.AAVE_V3, Lender.ERC3156) else 0)
+
+    def _lender_code(self, kind: Lender) -> bytes:
+        match kind:
+            case Lender.MORPHO:
+                return morpho.SOURCE.initcodes()["Morpho"] + abi.encode(OWNER)
+            case Lender.BALANCER_V2:
+                authorizer = self._create(balancer.AUTHORIZER_ARTIFACT.initcode() + abi.encode(OWNER))
+                code = balancer.VAULT_ARTIFACT.initcode() + abi.encode(authorizer) + abi.encode(self.weth)
+                return code + abi.encode(balancer.PAUSE_WINDOW) + abi.encode(balancer.PAUSE_BUFFER)
+            case Lender.V4:
+                return uniswap_v4.MANAGER_ARTIFACT.initcode() + abi.encode(OWNER)
+            case _:
+                return STAND_INS.initcodes()["AaveLender" if kind is Lender.AAVE_V3 else "Erc3156Lender"]
+
+    def _lending_pool(self, kind: Lender, amount: int, token: str) -> LoanSource:
+        """Of the token and one that no trade uses."""
+        other = self.evm.deploy("@uniswap/v2-core/build/ERC20.json", abi.encode(10**40))
+        token_1 = int(other, 16) < int(token, 16)
+        if kind is Lender.V2:
+            pair = self.pair_of(0, {token: DEPTH, other: DEPTH})
+            return LoanSource(kind, pair.address, -(-amount * 3 // 997), token_1)
+        v3 = self._v3(*sorted((token, other)), random.Random(0), 0)
+        return LoanSource(kind, v3.address, -(-amount * v3.fee // 10**6), token_1)
+
+    def with_book(self, pools: Sequence[Pool], lenders: Sequence[tuple[str, Kind]] = ()) -> Book:
+        """Puts another executor in the place of the one there is: with a book of these."""
+        book = Book.of(self.weth, pools, lenders)
+        self.executor = self._create(deploy_data(OWNER, self.weth, book))
+        return book
 
     def _create(self, code: bytes) -> str:
         return str(self.evm.evm.deploy(OWNER, code)).lower()

@@ -18,6 +18,16 @@ CASES = [tomllib.loads(path.read_text()) for path in sorted((repo_root() / "test
 BLOCKS = sorted({case["block"] for case in CASES})
 
 
+def gas_of(block: int, index: int) -> int:
+    """What a recorded transaction used."""
+    return int(json.loads(gzip.decompress(cassette_path(block).read_bytes()))["replayReceipts"][index]["gasUsed"], 16)
+
+
+def test_most_of_what_was_earned_costs_us_less() -> None:
+    assert len(CASES) == 5
+    assert sum(not case["ours_costs_more"] for case in CASES) >= 3
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_earned_profits_are_found_and_realised(
     block: int, capfd: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
@@ -40,6 +50,12 @@ def test_earned_profits_are_found_and_realised(
         assert taken["gross_profit_wei"] >= case["least_profit_wei"], case["what"]
         record_property(
             f"block {block}, index {case['index']}: realised = predicted, wei", taken["realised_profit_wei"]
+        )
+        assert case["original_gas"] == gas_of(block, case["index"])
+        assert (taken["gas"] > case["original_gas"]) == case["ours_costs_more"]
+        record_property(
+            f"block {block}, index {case['index']}: gas, ours and the original's",
+            f"{taken['gas']}, {case['original_gas']}",
         )
     listed = [(found["index"], -found["gross_profit_wei"]) for found in line["opportunities"]]
     assert listed == sorted(listed)
