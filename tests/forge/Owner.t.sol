@@ -68,12 +68,12 @@ contract OwnerTest is World {
             IExecutor.isOperator.selector
         ];
         for (uint256 i = 0; i < selectors.length; ++i) {
-            assertGe(uint8(selectors[i][0]), 2 * Program.DECLARES);
+            assertGe(uint8(selectors[i][0]), Program.FIRST_SELECTOR);
         }
     }
 
     function test_unknownFunction(bytes4 selector) public {
-        vm.assume(uint8(selector[0]) >= 2 * Program.DECLARES);
+        vm.assume(uint8(selector[0]) >= Program.FIRST_SELECTOR);
         vm.assume(selector != IExecutor.setOperator.selector && selector != IExecutor.withdrawToken.selector);
         vm.assume(selector != IExecutor.withdrawEth.selector && selector != IExecutor.owner.selector);
         vm.assume(selector != IExecutor.WETH.selector && selector != IExecutor.isOperator.selector);

@@ -30,6 +30,78 @@ contract PlansTest is World {
         weth.transfer(executor, 2 * IN);
         vm.roll(block.number + 1);
         vm.warp(block.timestamp + 12);
+        address[] memory accounts = new address[](8);
+        uint256[] memory kinds = new uint256[](8);
+        (accounts[0], accounts[1], accounts[2], accounts[3]) = (ab, ba, bb, bc);
+        (accounts[4], accounts[5], accounts[6], accounts[7]) = (pool, address(a), address(b), address(weth));
+        for (uint256 i = 0; i < 4; ++i) {
+            kinds[i] = kindOf(accounts[i], false);
+        }
+        kinds[4] = kindOf(pool, true);
+        setBook(accounts, kinds);
+    }
+
+    function list(Programs.Hop memory x) private pure returns (Programs.Hop[] memory hops) {
+        hops = new Programs.Hop[](1);
+        hops[0] = x;
+    }
+
+    function list(Programs.Hop memory x, Programs.Hop memory y)
+        private
+        pure
+        returns (Programs.Hop[] memory hops)
+    {
+        hops = new Programs.Hop[](2);
+        (hops[0], hops[1]) = (x, y);
+    }
+
+    function list(Programs.Hop memory x, Programs.Hop memory y, Programs.Hop memory z)
+        private
+        pure
+        returns (Programs.Hop[] memory hops)
+    {
+        hops = new Programs.Hop[](3);
+        (hops[0], hops[1], hops[2]) = (x, y, z);
+    }
+
+    function test_routeOwn2() public {
+        (Programs.Hop memory x, Programs.Hop memory y) = twoHops(IN);
+        assertEq(gain(Programs.ownRoute(IN, list(x, y)), "route A2"), y.out - IN);
+    }
+
+    function test_routeOwn3() public {
+        (Programs.Hop memory x, Programs.Hop memory y, Programs.Hop memory z) = threeHops(IN);
+        assertEq(gain(Programs.ownRoute(IN, list(x, y, z)), "route B3"), z.out - IN);
+    }
+
+    function test_routeLast2() public {
+        (Programs.Hop memory x, Programs.Hop memory y) = twoHops(IN);
+        assertEq(gain(Programs.lastRoute(ba, y.out, IN, list(x)), "route FS-last 2"), y.out - IN);
+    }
+
+    function test_routeLast3() public {
+        (Programs.Hop memory x, Programs.Hop memory y, Programs.Hop memory z) = threeHops(IN);
+        assertEq(gain(Programs.lastRoute(bc, z.out, IN, list(x, y)), "route FS-last 3"), z.out - IN);
+    }
+
+    function test_routeFirst2() public {
+        (Programs.Hop memory x, Programs.Hop memory y) = twoHops(IN);
+        bytes memory route = Programs.firstRoute(ab, x.out, IN, list(y));
+        assertEq(gain(route, "route FS-first 2"), y.out - IN);
+    }
+
+    function test_routeC23() public {
+        Programs.Hop memory x = v2Hop(ab, address(weth), IN);
+        (, uint256 out) = v3Quote(pool, address(a), x.out);
+        assertEq(gain(Programs.lastRoute(pool, out, IN, list(x)), "route C23"), out - IN);
+    }
+
+    function test_routeC32() public {
+        (, uint256 out) = v3Quote(pool, address(weth), IN);
+        weth.transfer(ba, DEPTH / 10);
+        IV2Pair(ba).sync();
+        Programs.Hop memory y = v2Hop(ba, address(a), out);
+        assertEq(gain(Programs.firstRoute(pool, IN, list(y)), "route C32"), y.out - IN);
     }
 
     /// @dev A day of trade: no slot of a pool is written for the first time any more.
@@ -114,12 +186,10 @@ contract PlansTest is World {
     function test_flashFirstTwoHops() public {
         (Programs.Hop memory x, Programs.Hop memory y) = twoHops(IN);
         uint256 profit = y.out - IN;
-        bytes memory nested = abi.encodePacked(Programs.payChain(address(a), x.out, y), Programs.pay(IN));
+        bytes memory nested =
+            abi.encodePacked(Programs.payChain(address(a), x.out, y, false), Programs.pay(IN));
         bytes memory steps = Programs.flash(ab, x.zeroForOne, x.out, nested);
-        bytes memory program = abi.encodePacked(
-            uint8(16 | Program.DECLARES), uint128(profit), uint8(2), address(weth), address(a), steps
-        );
-        assertEq(gain(program, "FS-first 2"), profit);
+        assertEq(gain(Programs.program(profit, address(weth), address(a), steps), "FS-first 2"), profit);
     }
 
     function test_balancerLoan() public {
@@ -136,9 +206,7 @@ contract PlansTest is World {
         (Programs.Hop memory x, Programs.Hop memory y) = twoHops(IN);
         uint256 bid = (y.out - IN) * bound(share, 0, 100) / 100;
         bytes memory steps = abi.encodePacked(
-            Programs.deadline(block.number),
-            Programs.flash(ba, y.zeroForOne, y.out, Programs.payChain(IN, x, true)),
-            Programs.tip(bid)
+            Programs.flash(ba, y.zeroForOne, y.out, Programs.payChain(IN, x, true)), Programs.tip(bid)
         );
         uint256 profit = y.out - IN - bid;
         uint256 before = held(address(weth));
@@ -173,13 +241,7 @@ contract PlansTest is World {
         address two = silentPair(sushi.createPair(address(usdt), address(a)), usdt, DEPTH, DEPTH);
         Programs.Hop memory x = v2Hop(one, address(usdt), IN);
         Programs.Hop memory y = v2Hop(two, address(a), x.out);
-        bytes memory nested = abi.encodePacked(
-            uint8(Program.V2_PAY | Program.V2_TOKEN | Program.V2_TO_CALLER),
-            x.pool,
-            uint96(x.out | (x.zeroForOne ? 1 << 95 : 0)),
-            address(usdt),
-            uint96(IN)
-        );
+        bytes memory nested = Programs.payChain(address(usdt), IN, x, true);
         bytes memory steps = Programs.flash(two, y.zeroForOne, y.out, nested);
         vm.expectRevert(
             abi.encodeWithSelector(IExecutor.BelowMinimum.selector, usdt, 0, y.out - IN, y.out - IN + 1)
@@ -219,7 +281,7 @@ contract PlansTest is World {
 
     function test_deadlineIsTheLastBlock() public {
         vm.expectRevert(abi.encodeWithSelector(IExecutor.Expired.selector, block.number - 1));
-        this.tradeOutside(Programs.program(0, Programs.deadline(block.number - 1)));
-        this.tradeOutside(Programs.program(0, Programs.deadline(block.number)));
+        this.tradeOutside(Programs.program(0, uint32(block.number - 1), 0, ""));
+        this.tradeOutside(Programs.program(0, uint32(block.number), 0, ""));
     }
 }

@@ -10,6 +10,8 @@ contract EvilPool {
         uint256 value;
     }
 
+    uint256 private constant GAS = 2_000_000; // what a forged length burns
+
     address private immutable TARGET;
     Call[] private calls;
     bool[] public succeeded;
@@ -36,7 +38,7 @@ contract EvilPool {
         for (uint256 i = 0; i < calls.length; ++i) {
             Call memory call_ = calls[i];
             (bool success, bytes memory answer) = call_.through == address(0)
-                ? TARGET.call{value: call_.value}(call_.data)
+                ? TARGET.call{value: call_.value, gas: GAS}(call_.data)
                 : Accomplice(call_.through).forward(TARGET, call_.data);
             succeeded.push(success);
             answers.push(answer);

@@ -14,6 +14,7 @@ interface IV2Factory {
 
 interface IV2Pair {
     function token0() external view returns (address);
+    function token1() external view returns (address);
     function getReserves() external view returns (uint112, uint112, uint32);
     function mint(address to) external returns (uint256);
     function sync() external;

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Test} from "forge-std/Test.sol";
 import {IExecutor} from "../../../contracts/interfaces/IExecutor.sol";
+import {Book} from "../../../contracts/libraries/Book.sol";
 import {IV2Factory, IV2Pair, IV3Factory, IV3Pool, IWETH9} from "./Protocols.sol";
 import {Programs} from "./Programs.sol";
 import {PlainToken} from "./Tokens.sol";
@@ -46,19 +47,54 @@ abstract contract World is Test {
         vm.roll(1000);
     }
 
+    /// @dev Puts a book behind the executor's code: accounts, their kinds and, of v2 pairs, the index of the other token.
+    function setBook(address[] memory accounts, uint256[] memory kinds) internal {
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            Programs.book()[accounts[i]] = i + 1;
+        }
+        bytes memory code = abi.encodePacked(executor.code, new bytes(Book.START - executor.code.length));
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            uint16 other = kinds[i] == Book.V2_WETH_0 || kinds[i] == Book.V2_WETH_1
+                ? Programs.index(
+                    kinds[i] == Book.V2_WETH_0 ? IV2Pair(accounts[i]).token1() : IV2Pair(accounts[i]).token0()
+                )
+                : 0;
+            code = abi.encodePacked(code, accounts[i], uint8(kinds[i]), other);
+        }
+        vm.etch(executor, code);
+    }
+
+    /// @dev The book's kind of a v2 pair or v3 pool.
+    function kindOf(address made, bool isV3) internal view returns (uint256 kind) {
+        kind = isV3 ? Book.V3_WETH_0 : Book.V2_WETH_0;
+        if (IV3Pool(made).token1() == address(weth)) return kind + 1;
+        if (IV3Pool(made).token0() != address(weth)) return Book.OTHER;
+    }
+
     /// @dev Deploys the creation code in an artifact of node_modules.
     function create(string memory artifact, bytes memory arguments) internal returns (address made) {
         string memory json = vm.readFile(string.concat("node_modules/", artifact));
-        string memory text = vm.keyExistsJson(json, ".creationCode")
-            ? vm.parseJsonString(json, ".creationCode")
-            : vm.parseJsonString(json, ".bytecode");
+        string memory key = vm.keyExistsJson(json, ".bytecode.object") ? ".bytecode.object" : ".bytecode";
+        string memory text =
+            vm.parseJsonString(json, vm.keyExistsJson(json, ".creationCode") ? ".creationCode" : key);
         bool prefixed = bytes(text)[1] == "x";
-        bytes memory code = vm.parseBytes(prefixed ? text : string.concat("0x", text));
+        return createCode(vm.parseBytes(prefixed ? text : string.concat("0x", text)), arguments);
+    }
+
+    function createCode(bytes memory code, bytes memory arguments) internal returns (address made) {
         code = abi.encodePacked(code, arguments);
         assembly {
             made := create(0, add(code, 0x20), mload(code))
         }
-        require(made != address(0), artifact);
+        require(made != address(0), "not created");
+    }
+
+    /// @dev A token whose address is below WETH's, or above.
+    function tokenBeside(bool below) internal returns (PlainToken token) {
+        do {
+            token = new PlainToken();
+        } while ((address(token) < address(weth)) != below);
+        token.mint(address(this), 1e9 ether);
     }
 
     /// @dev A pair with these reserves.
