@@ -120,19 +120,34 @@ library Interpreter {
         address lender;
         address token;
         uint256 amount;
-        uint256 owed;
-        uint256 length;
         (lender, cursor) = Calldata.accountAt(cursor);
         (token, cursor) = Fields.spentAt(weth, head, cursor);
         (amount, cursor) = Fields.amountAt(head, cursor);
+        if (head >= Program.BALANCER_V2 && head < Program.AAVE_V3) {
+            uint256 length;
+            (cursor, length, next) = Fields.nestedAt(cursor);
+            Lenders.balancer(lender, token, amount, cursor, length, 0);
+            Guard.requireClosed(lender);
+        } else {
+            next = pulledLoan(lender, token, amount, head, cursor);
+        }
+    }
+
+    /// @dev From a lender that takes back what is owed by an allowance.
+    function pulledLoan(address lender, address token, uint256 amount, uint256 head, uint256 cursor)
+        private
+        returns (uint256 next)
+    {
+        uint256 owed = amount;
+        uint256 length;
         if (head >= Program.AAVE_V3) (owed, cursor) = Fields.amountAt(head, cursor);
         (cursor, length, next) = Fields.nestedAt(cursor);
+        uint256 before = Tokens.allow(token, lender, owed);
         if (head < Program.BALANCER_V2) Lenders.morpho(lender, token, amount, cursor, length, 0);
-        else if (head < Program.AAVE_V3) Lenders.balancer(lender, token, amount, cursor, length, 0);
-        else if (head < Program.ERC3156) Lenders.aave(lender, token, amount, owed, cursor, length, 0);
-        else Lenders.erc3156(lender, token, amount, owed, cursor, length);
+        else if (head < Program.ERC3156) Lenders.aave(lender, token, amount, cursor, length, 0);
+        else Lenders.erc3156(lender, token, amount, cursor, length);
         Guard.requireClosed(lender);
-        if (head < Program.BALANCER_V2 || head >= Program.AAVE_V3) Tokens.endAllowance(token, lender);
+        Tokens.endAllowance(token, lender, before);
     }
 
     function flashV3(uint256 head, uint256 cursor) private returns (uint256 next) {

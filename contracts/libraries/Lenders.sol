@@ -7,11 +7,9 @@ import {IERC3156Lender} from "../interfaces/IERC3156Lender.sol";
 import {IMorpho} from "../interfaces/IMorpho.sol";
 import {Calls} from "./Calls.sol";
 import {Guard} from "./Guard.sol";
-import {Tokens} from "./Tokens.sol";
 
 /// @title Flash loans: the `size` bytes at `program` in calldata run while the loan is out (`how`: see `Guard`)
-/// @notice If a lender is not known to be genuine, `Guard.requireClosed` must follow, and `Tokens.endAllowance` where it
-/// was allowed to pull.
+/// @notice Who pulls must be allowed to before. If a lender is not known to be genuine, `Guard.requireClosed` must follow.
 library Lenders {
     /// @dev `onMorphoFlashLoan(uint256,bytes)`: the bytes stand behind the selector, two words and the length.
     uint256 private constant MORPHO_POSITION = 0x04 + 3 * 0x20;
@@ -24,11 +22,10 @@ library Lenders {
     /// `onFlashLoan(address,address,uint256,uint256,bytes)`: behind the selector, five words and the length.
     uint256 private constant FIVE_WORDS_POSITION = 0x04 + 6 * 0x20;
 
-    /// @notice Borrows from Morpho Blue, which pulls the amount back by an allowance that it uses up.
+    /// @notice Borrows from Morpho Blue, which pulls the amount back.
     function morpho(address lender, address token, uint256 amount, uint256 program, uint256 size, uint256 how)
         internal
     {
-        Tokens.approve(token, lender, amount);
         Guard.open(lender, program, size, how | MORPHO_POSITION);
         bytes4 selector = IMorpho.flashLoan.selector;
         assembly ("memory-safe") {
@@ -69,17 +66,10 @@ library Lenders {
         Calls.invoke(lender, 0x80, 0x124 + size);
     }
 
-    /// @notice Borrows from Aave v3 or a fork of it, which pulls `owed`, the amount with the premium.
-    function aave(
-        address lender,
-        address token,
-        uint256 amount,
-        uint256 owed,
-        uint256 program,
-        uint256 size,
-        uint256 how
-    ) internal {
-        Tokens.approve(token, lender, owed);
+    /// @notice Borrows from Aave v3 or a fork of it, which pulls the amount with the premium.
+    function aave(address lender, address token, uint256 amount, uint256 program, uint256 size, uint256 how)
+        internal
+    {
         Guard.open(lender, program, size, how | Guard.ANSWER_TRUE | FIVE_WORDS_POSITION);
         bytes4 selector = IAaveV3Pool.flashLoanSimple.selector;
         assembly ("memory-safe") {
@@ -95,16 +85,8 @@ library Lenders {
         Calls.invoke(lender, 0x80, 0xc4 + size);
     }
 
-    /// @notice Borrows from an ERC-3156 lender, which takes `owed`, the amount with the fee.
-    function erc3156(
-        address lender,
-        address token,
-        uint256 amount,
-        uint256 owed,
-        uint256 program,
-        uint256 size
-    ) internal {
-        Tokens.approve(token, lender, owed);
+    /// @notice Borrows from an ERC-3156 lender, which pulls the amount with the fee.
+    function erc3156(address lender, address token, uint256 amount, uint256 program, uint256 size) internal {
         Guard.open(lender, program, size, Guard.ANSWER_ERC3156 | FIVE_WORDS_POSITION);
         bytes4 selector = IERC3156Lender.flashLoan.selector;
         assembly ("memory-safe") {

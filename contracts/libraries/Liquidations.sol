@@ -17,27 +17,29 @@ library Liquidations {
 
     /// @notice Covers at most `amount` of the debt of `user` in `debt`.
     function aave(address pool, address collateral, address debt, address user, uint256 amount) internal {
-        Tokens.approve(debt, pool, amount);
+        uint256 before = Tokens.allow(debt, pool, amount);
         Calls.invoke(
             pool, 0, abi.encodeCall(IAaveV3Pool.liquidationCall, (collateral, debt, user, amount, false))
         );
-        Tokens.endAllowance(debt, pool);
+        Tokens.endAllowance(debt, pool, before);
     }
 
     /// @notice Repays `amount` of what `borrower` owes to `debtToken`, whose underlying is `debt`, for cTokens.
     function compoundV2(address debtToken, address debt, address borrower, address collateral, uint256 amount)
         internal
     {
-        Tokens.approve(debt, debtToken, amount);
+        uint256 before = Tokens.allow(debt, debtToken, amount);
         invokeForZero(
             debtToken, abi.encodeCall(ICompoundV2Token.liquidateBorrow, (borrower, amount, collateral))
         );
-        Tokens.endAllowance(debt, debtToken);
+        Tokens.endAllowance(debt, debtToken, before);
     }
 
-    /// @notice Redeems `amount` cTokens.
+    /// @notice Redeems `amount` cTokens, for the underlying or ETH.
     function redeemCompoundV2(address token, uint256 amount) internal {
+        Guard.expectEth(token); // which the cToken of ETH sends
         invokeForZero(token, abi.encodeCall(ICompoundV2Token.redeem, (amount)));
+        Guard.expectEth(address(0));
     }
 
     /// @notice Seizes collateral; the `size` bytes at `program` in calldata run when it has come, before the debt is

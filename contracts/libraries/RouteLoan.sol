@@ -26,13 +26,15 @@ library RouteLoan {
             size = msg.data.length - program;
         }
         if (kind == Book.LENDER_MORPHO) {
+            Tokens.approve(weth, lender, amount);
             Lenders.morpho(lender, weth, amount, program, size, how);
         } else if (kind == Book.LENDER_V4) {
             UniswapV4.unlock(lender, program, size, how);
         } else if (kind == Book.LENDER_BALANCER_V2) {
             Lenders.balancer(lender, weth, amount, program, size, how);
         } else if (kind == Book.LENDER_AAVE_V3) {
-            Lenders.aave(lender, weth, amount, owed, program, size, how);
+            Tokens.approve(weth, lender, owed);
+            Lenders.aave(lender, weth, amount, program, size, how);
         } else if (kind == Book.LENDER_V2_WETH_0 || kind == Book.LENDER_V2_WETH_1) {
             UniswapV2.flash(anchor >> 96, kind == Book.LENDER_V2_WETH_1 ? 1 : 0, amount, program, size, how);
         } else if (kind == Book.LENDER_V3_WETH_0 || kind == Book.LENDER_V3_WETH_1) {

@@ -94,9 +94,9 @@ library StepsVenues {
         uint256 owed;
         (debt, cursor) = Fields.spentAt(weth, head, cursor);
         (owed, cursor) = Fields.amountAt(head, cursor);
-        Tokens.approve(debt, lender, owed);
+        uint256 before = Tokens.allow(debt, lender, owed);
         next = seize(lender, debt, head, cursor);
-        Tokens.endAllowance(debt, lender);
+        Tokens.endAllowance(debt, lender, before);
     }
 
     function seize(address lender, address debt, uint256 head, uint256 cursor)

@@ -32,18 +32,34 @@ library Tokens {
         send(token, IERC20.approve.selector, spender, amount);
     }
 
-    /// @notice Takes back what `spender` may still pull of `token`.
-    function endAllowance(address token, address spender) internal {
+    /// @notice What `spender` may pull of `token`. Reverts NotAToken where there is no answer.
+    function allowance(address token, address spender) internal view returns (uint256 value) {
         bytes4 selector = IERC20.allowance.selector;
-        bool none;
+        bool success;
         assembly ("memory-safe") {
             mstore(0x80, selector)
             mstore(0x84, address())
             mstore(0xa4, spender)
-            none := and(gt(returndatasize(), 0x1f), staticcall(gas(), token, 0x80, 0x44, 0x00, 0x20))
-            none := and(none, iszero(mload(0x00)))
+            success := and(gt(returndatasize(), 0x1f), staticcall(gas(), token, 0x80, 0x44, 0x00, 0x20))
+            value := mload(0x00)
         }
-        if (!none) approve(token, spender, 0);
+        if (!success) revert IExecutor.NotAToken(token);
+    }
+
+    /// @notice Lets `spender` pull `amount` more of `token`; returns what it could pull `before`, which is something
+    /// where a step stands in a loan of the same spender.
+    function allow(address token, address spender, uint256 amount) internal returns (uint256 before) {
+        before = allowance(token, spender);
+        if (before != 0) approve(token, spender, 0); // some tokens change no allowance but from and to zero
+        approve(token, spender, before + amount);
+    }
+
+    /// @notice Takes back what `spender` may pull of `token` more than `before`, and restores what an inner step used.
+    function endAllowance(address token, address spender, uint256 before) internal {
+        uint256 left = allowance(token, spender);
+        if (left == before) return;
+        if (left != 0) approve(token, spender, 0);
+        if (before != 0) approve(token, spender, before);
     }
 
     /// @notice Unwraps `amount` of WETH and sends it to the block's builder.

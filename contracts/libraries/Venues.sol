@@ -38,11 +38,11 @@ library Venues {
         }
         if (which > CURVE_ETH_OUT) revert IExecutor.UnknownStep(which);
         if (which == CURVE_ETH_IN) return Calls.invoke(pool, amount, exchange(which, i, j, amount, least));
-        Tokens.approve(token, pool, amount);
+        uint256 before = Tokens.allow(token, pool, amount);
         if (which == CURVE_ETH_OUT) Guard.expectEth(pool);
         Calls.invoke(pool, 0, exchange(which, i, j, amount, least));
         if (which == CURVE_ETH_OUT) Guard.expectEth(address(0));
-        Tokens.endAllowance(token, pool);
+        Tokens.endAllowance(token, pool, before);
     }
 
     /// @dev The call of a pool that pulls, or gets ETH.
@@ -72,7 +72,7 @@ library Venues {
         uint256 amount,
         uint256 least
     ) internal {
-        Tokens.approve(token, vault, amount);
+        uint256 before = Tokens.allow(token, vault, amount);
         Calls.invoke(
             vault,
             0,
@@ -86,14 +86,14 @@ library Venues {
                 )
             )
         );
-        Tokens.endAllowance(token, vault);
+        Tokens.endAllowance(token, vault, before);
     }
 
     /// @notice Deposits `assets` of `token` for shares.
     function deposit(address vault, address token, uint256 assets) internal {
-        Tokens.approve(token, vault, assets);
+        uint256 before = Tokens.allow(token, vault, assets);
         Calls.invoke(vault, 0, abi.encodeCall(IERC4626.deposit, (assets, address(this))));
-        Tokens.endAllowance(token, vault);
+        Tokens.endAllowance(token, vault, before);
     }
 
     /// @notice Redeems `shares` for assets.
