@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BROWNIE = str(ROOT / ".build" / "brownie" / "venv" / "bin" / "brownie")
 NETWORK = "anvil-fork"
+BUILT = ROOT / ".build" / "brownie" / "build"
 STOPPING = 20  # seconds that the devnet has to end
 
 
 def main() -> int:
+    shutil.rmtree(BUILT, ignore_errors=True)  # brownie hands the compiler what changed, without what that imports
     with chain() as told, tempfile.TemporaryDirectory(prefix="mevkit-brownie-") as home:
         # Without what would steer another pytest or another Python.
         kept = {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTHONPATH")}
