@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.build/bin:$(CURDIR)/$(BIN):$(PATH)
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solc
 
-.PHONY: help setup demo test test-brownie lint bench verify lock clean
+.PHONY: help setup demo test test-brownie symbolic mutants lint bench verify lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,13 +22,19 @@ test: setup ## the whole suite: contracts by forge, Python by pytest, the owner'
 	FORGE_SNAPSHOT_CHECK=true forge test || failed=1; \
 	pytest || failed=1; \
 	APE_DATA_FOLDER=$(CURDIR)/.build/ape ape test tests/contracts || failed=1; \
-	$(PYTHON) scripts/setup.py --brownie; \
+	$(PYTHON) scripts/setup.py --with brownie; \
 	case $$? in 0) python tests/brownie/run.py || failed=1 ;; 3) ;; *) failed=1 ;; esac; \
 	exit $$failed
 
 # Status 3 of setup: there is no network to install brownie from, which it has said.
 test-brownie: setup ## the executor compiled by brownie, and one trade of it on a fork; installs brownie if need be
-	@$(PYTHON) scripts/setup.py --brownie && python tests/brownie/run.py
+	@$(PYTHON) scripts/setup.py --with brownie && python tests/brownie/run.py
+
+symbolic: setup ## access and guard of the executor, proven for all calldata by halmos; installs it if need be
+	@$(PYTHON) scripts/setup.py --with halmos && .build/halmos/venv/bin/halmos
+
+mutants: setup ## faults put into the contracts, which the tests must notice; more: make mutants ARGS="--seconds 600"
+	@python scripts/mutate.py $(ARGS)
 
 lint: setup ## ruff, mypy --strict, forge fmt, slither
 	@ruff check .
@@ -55,6 +61,7 @@ lock: ## resolve again and write requirements/*.txt and package-lock.json; needs
 	uv pip compile $(UV_LOCK) -o requirements/dev.txt requirements/dev.in
 	uv pip compile $(UV_LOCK) -o requirements/runtime.txt -c requirements/dev.txt requirements/runtime.in
 	uv pip compile $(UV_LOCK) -o requirements/brownie.txt requirements/brownie.in
+	uv pip compile $(UV_LOCK) -o requirements/halmos.txt requirements/halmos.in
 	npm install --package-lock-only --ignore-scripts
 
 # No host in a lock: everyone installs from where they usually do. `make lock UPGRADE=--upgrade` takes newer versions.

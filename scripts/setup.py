@@ -1,7 +1,7 @@
 """`make setup`: Python packages, npm packages, compiler, Foundry, compiled contracts. Does only what is missing.
 
 Standard library only; starts on any Python 3.7 or later, to say plainly what is missing, and goes on with a fitting
-one. Each step is skipped when what it depends on has not changed. With `--brownie` also brownie's own environment;
+one. Each step is skipped when what it depends on has not changed. With `--with NAME` also a tool's own environment;
 the exit status is 3 where only the network for that is missing.
 """
 
@@ -29,8 +29,9 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 NODE_MODULES = ROOT / "node_modules"
 PYTHON_LOCK = ROOT / "requirements" / "dev.txt"
-BROWNIE_VENV = BUILD / "brownie" / "venv"
-BROWNIE_LOCK = ROOT / "requirements" / "brownie.txt"
+APART = ("brownie", "halmos")
+"""Tools in environments of their own, .build/NAME/venv, from requirements/NAME.txt: they cannot share one with ape."""
+
 STAMP = ".mevkit-setup"
 
 BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
@@ -64,8 +65,8 @@ def main() -> int:
         BUILD.mkdir(exist_ok=True)
         with one_at_a_time():
             take(STEPS)
-            if "--brownie" in sys.argv[1:]:
-                return set_up_brownie()
+            if "--with" in sys.argv[1:]:
+                return set_up_apart(sys.argv[-1])
     except CannotSetUp as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -302,28 +303,29 @@ def devnet_digest() -> str:
     return digest([*sources, ROOT / "package-lock.json"])
 
 
-# --- brownie ----------------------------------------------------------------------------------------------------------
+# --- tools apart ------------------------------------------------------------------------------------------------------
 
 
-def set_up_brownie() -> int:
-    """The exit status: 3 without a network, when all but brownie can go on. Raises CannotSetUp otherwise."""
+def set_up_apart(tool: str) -> int:
+    """The exit status: 3 without a network, when all but this tool can go on. Raises CannotSetUp otherwise."""
+    if tool not in APART:
+        raise CannotSetUp(f"there is no environment for {tool}: say --with and one of {', '.join(APART)}")
+    venv, lock = BUILD / tool / "venv", ROOT / "requirements" / f"{tool}.txt"
+
+    def is_current() -> bool:
+        return (venv / "bin" / tool).exists() and read(venv / STAMP) == digest([lock])
+
+    def install() -> None:
+        venv.parent.mkdir(exist_ok=True)
+        install_locked(venv, lock)
+        (venv / STAMP).write_text(digest([lock]))
+
     try:
-        take((("brownie", brownie_is_current, install_brownie),))
+        take(((tool, is_current, install),))
     except NoNetwork:
-        print("setup: brownie is not installed, as there is no network for it: its tests are left out", file=sys.stderr)
+        print(f"setup: {tool} is not installed, as there is no network for it, and is left out", file=sys.stderr)
         return 3
     return 0
-
-
-def brownie_is_current() -> bool:
-    return (BROWNIE_VENV / "bin" / "brownie").exists() and read(BROWNIE_VENV / STAMP) == digest([BROWNIE_LOCK])
-
-
-def install_brownie() -> None:
-    """In an environment of its own: it cannot share one with ape."""
-    BROWNIE_VENV.parent.mkdir(exist_ok=True)
-    install_locked(BROWNIE_VENV, BROWNIE_LOCK)
-    (BROWNIE_VENV / STAMP).write_text(digest([BROWNIE_LOCK]))
 
 
 # --- small things -----------------------------------------------------------------------------------------------------
