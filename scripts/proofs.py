@@ -10,6 +10,7 @@ import sys
 if __name__ == "__main__":
     sys.path.pop(0)  # this folder, whose operator.py is a command for ape and not Python's module
 
+import json
 import os
 import platform
 import re
@@ -24,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "docs" / "verification.md"
 HYPOTHESIS_SEED = "20260101"
+MUTANTS_SECONDS = 900  # what an earlier run of the same contracts and tests found out comes on top
 
 
 def main() -> int:
@@ -33,13 +35,55 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         xml = Path(folder) / "pytest.xml"
-        forge_words, forge_seconds = run(["forge", "test"], {"FOUNDRY_PROFILE": "ci"})
+        rows = [forge_row(*run(["forge", "test"], {"FOUNDRY_PROFILE": "ci"}))]
+        rows.append(symbolic_row(*run(["make", "symbolic"], {})))
+        mutate = [sys.executable, "scripts/mutate.py", "--json", "--seconds", str(MUTANTS_SECONDS)]
+        rows.append(mutants_row(*run(mutate, {})))
         pytest = ["pytest", f"--junitxml={xml}", f"--hypothesis-seed={HYPOTHESIS_SEED}"]
-        _, pytest_seconds = run(pytest, {"MEV_VERIFY": "1"})
+        _, seconds = run(pytest, {"MEV_VERIFY": "1"})
         suite = next(ElementTree.parse(xml).iter("testsuite"))
-    REPORT.write_text(report(commit, forge_words, forge_seconds, suite, pytest_seconds), encoding="utf-8")
+        rows.append(pytest_row(suite, seconds))
+    REPORT.write_text(report(commit, rows, suite), encoding="utf-8")
     print(f"verify: passed; written to {REPORT.relative_to(ROOT)}")
     return 0
+
+
+# --- rows of the report -----------------------------------------------------------------------------------------------
+
+
+def forge_row(words: str, seconds: float) -> str:
+    total = re.findall(r"^Ran \d+ test suites?.*$", words, re.MULTILINE)
+    return row("`forge test`, profile ci", total[-1] if total else "passed", seconds)
+
+
+def symbolic_row(words: str, seconds: float) -> str:
+    total = re.findall(r"Symbolic test result: (\d+ passed; \d+ failed)", words)
+    return row(
+        "`make symbolic` (halmos, see tests/forge/Access.halmos.t.sol)", total[-1] if total else "passed", seconds
+    )
+
+
+def mutants_row(words: str, seconds: float) -> str:
+    figures = json.loads(words[words.index("{\n") :])
+    said = (
+        f"{figures['run']} of {figures['mutants']} mutants, seed {figures['seed']}: {figures['killed']} killed, "
+        f"{figures['survived']} survived ({figures['explained']} of them explained in docs/mutation.md), "
+        f"{figures['same']} with the same code, {figures['invalid']} do not compile; {figures['score']:.1%} killed"
+    )
+    return row("`make mutants`", said, seconds)
+
+
+def pytest_row(suite: ElementTree.Element, seconds: float) -> str:
+    skipped = int(suite.get("skipped", 0))
+    passed = int(suite.get("tests", 0)) - skipped
+    return row("`pytest`, MEV_VERIFY=1", f"{passed} passed, {skipped} skipped", seconds)
+
+
+def row(proof: str, result: str, seconds: float) -> str:
+    return f"| {proof} | {result} | {seconds / 60:.1f} |"
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
 
 
 def run(command: list[str], environment: dict[str, str]) -> tuple[str, float]:
@@ -47,7 +91,7 @@ def run(command: list[str], environment: dict[str, str]) -> tuple[str, float]:
     start = time.monotonic()
     lines = []
     with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=None, text=True
     ) as process:
         assert process.stdout
         for line in process.stdout:
@@ -59,14 +103,9 @@ def run(command: list[str], environment: dict[str, str]) -> tuple[str, float]:
     return "".join(lines), time.monotonic() - start
 
 
-def report(
-    commit: str, forge_words: str, forge_seconds: float, suite: ElementTree.Element, pytest_seconds: float
-) -> str:
+def report(commit: str, rows: list[str], suite: ElementTree.Element) -> str:
     foundry = tomllib.loads((ROOT / "foundry.toml").read_text())["profile"]
     fuzz, invariant = foundry["ci"]["fuzz"], foundry["ci"]["invariant"]
-    forge_total = re.findall(r"^Ran \d+ test suites?.*$", forge_words, re.MULTILINE)
-    skipped = int(suite.get("skipped", 0))
-    passed = int(suite.get("tests", 0)) - skipped
     lines = [
         "# Verification",
         "",
@@ -76,8 +115,7 @@ def report(
         "",
         "| proof | result | minutes |",
         "|---|---|---|",
-        f"| `forge test`, profile ci | {forge_total[-1] if forge_total else 'passed'} | {forge_seconds / 60:.1f} |",
-        f"| `pytest`, MEV_VERIFY=1 | {passed} passed, {skipped} skipped | {pytest_seconds / 60:.1f} |",
+        *rows,
         "",
         f"Forge: {fuzz['runs']} runs a fuzz test, {invariant['runs']} sequences of {invariant['depth']} calls an "
         f"invariant, seed `{foundry['default']['fuzz']['seed']}`. Hypothesis: seed {HYPOTHESIS_SEED}.",
