@@ -53,7 +53,8 @@ def test_locks_hold_what_is_asked_for() -> None:
     def names(file: str) -> set[str]:
         return {canonical(name) for name in NAME.findall((ROOT / "requirements" / file).read_text())}
 
-    for asked, lock in (("runtime.in", "dev.txt"), ("dev.in", "dev.txt"), ("brownie.in", "brownie.txt"), ("halmos.in", "halmos.txt")):
+    locks = {"runtime.in": "dev.txt", "dev.in": "dev.txt", "brownie.in": "brownie.txt", "halmos.in": "halmos.txt"}
+    for asked, lock in locks.items():
         assert not (left := names(asked) - names(lock)), f"{asked} asks for {left}: run make lock"
 
 
