@@ -198,6 +198,17 @@ contract LiquidationsTest is Market {
         );
     }
 
+    /// @dev A cToken of ETH sends ETH when it is redeemed, and may not at any other time.
+    function test_compoundRedeemsEth() public {
+        EthCToken cToken = new EthCToken{value: 1 ether}(executor);
+        bytes memory redeem = Steps.redeemCompound(address(cToken), 0.5 ether);
+        trade(Programs.program(0.5 ether, address(cToken), redeem));
+        assertEq(executor.balance, HELD + 0.5 ether);
+        bytes memory again = abi.encodePacked(redeem, Steps.curve(address(cToken), 2, 0, address(0), 0, 0));
+        vm.expectRevert(failed(address(cToken), "not sent"));
+        this.tradeOutside(Programs.program(0, address(cToken), again));
+    }
+
     function test_compoundRedeems() public {
         CToken cToken = new CToken(a);
         a.mint(address(cToken), DEPTH);
@@ -243,5 +254,38 @@ contract CToken is PlainToken {
         _burn(msg.sender, amount);
         UNDERLYING.transfer(msg.sender, amount);
         return 0;
+    }
+}
+
+/// @notice A cToken of ETH, which says that more and more of it is there.
+contract EthCToken {
+    address private immutable EXECUTOR;
+    uint256 private redeemed;
+
+    constructor(address executor) payable {
+        EXECUTOR = executor;
+    }
+
+    function balanceOf(address) external view returns (uint256) {
+        return redeemed;
+    }
+
+    function redeem(uint256 amount) external returns (uint256) {
+        redeemed += amount;
+        send(amount);
+        return 0;
+    }
+
+    fallback() external {
+        send(1);
+    }
+
+    function send(uint256 amount) private {
+        (bool success,) = EXECUTOR.call{value: amount}("");
+        bytes memory reason = "not sent";
+        if (success) return;
+        assembly {
+            revert(add(reason, 0x20), mload(reason))
+        }
     }
 }

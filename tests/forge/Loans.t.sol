@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Program} from "../../contracts/libraries/Program.sol";
+import {DevTether} from "../../contracts/devnet/DevTether.sol";
+import {AnyVenue} from "./helpers/Lenders.sol";
 import {Market} from "./helpers/Market.sol";
 import {Programs} from "./helpers/Programs.sol";
 import {IV2Pair} from "./helpers/Protocols.sol";
@@ -202,5 +204,29 @@ contract LoansTest is Market {
         bool second = IV2Pair(lender).token1() == address(weth);
         bytes memory nested = abi.encodePacked(steps, Programs.pay(owed));
         gains(Programs.flash(lender, second, IN, nested), out - owed);
+    }
+
+    /// @dev A step in a loan, with the same spender: what it is allowed comes on top, and is taken back, whether it was
+    /// pulled or not. With WETH, and with a token that changes no allowance but from and to zero.
+    function test_sameSpenderInALoan() public {
+        DevTether tether = new DevTether("T", "T", 18, address(this));
+        tether.mint(address(aave), DEPTH);
+        tether.mint(executor, HELD);
+        address[2] memory tokens = [address(weth), address(tether)];
+        uint256[3] memory kinds = [Program.MORPHO, Program.AAVE_V3, Program.ERC3156];
+        aave.setPremium(0);
+        b.mint(address(aave), DEPTH);
+        for (uint256 i = 0; i < 6; ++i) {
+            address t = tokens[i % 2];
+            bytes memory inner = Steps.loan(kinds[i / 2], address(aave), t, 2 ether, 3 ether, nothing());
+            bytes memory venue = Steps.curve(address(new AnyVenue()), 0, 0, t, 7, 0);
+            bytes memory nested = abi.encodePacked(inner, venue, inner);
+            for (uint256 j = 0; j < 3; ++j) {
+                bytes memory outer = Steps.loan(kinds[j], address(aave), t, 5 ether, 5 ether, nested);
+                trade(Programs.program(0, t, outer));
+                assertEq(allowanceOf(t, address(aave)), 0);
+                assertEq(held(t), HELD);
+            }
+        }
     }
 }

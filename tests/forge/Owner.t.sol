@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IExecutor} from "../../contracts/interfaces/IExecutor.sol";
+import {Book} from "../../contracts/libraries/Book.sol";
 import {Program} from "../../contracts/libraries/Program.sol";
 import {NamedPair, NamedPool} from "./helpers/Evil.sol";
 import {Programs} from "./helpers/Programs.sol";
@@ -81,6 +82,52 @@ contract OwnerTest is World {
         (bool success, bytes memory answer) = executor.call(abi.encodePacked(selector));
         assertFalse(success);
         assertEq(answer, abi.encodeWithSelector(IExecutor.UnknownFunction.selector, selector));
+    }
+
+    /// @dev Nothing that is called by name takes ETH, or fewer bytes than its arguments have.
+    function test_callsAreWhole() public {
+        bytes[6] memory calls = [
+            abi.encodeCall(IExecutor.owner, ()),
+            abi.encodeCall(IExecutor.WETH, ()),
+            abi.encodeCall(IExecutor.isOperator, (operator)),
+            abi.encodeCall(IExecutor.setOperator, (operator, true)),
+            abi.encodeCall(IExecutor.withdrawToken, (address(weth), 0)),
+            abi.encodeCall(IExecutor.withdrawEth, (0))
+        ];
+        vm.deal(owner, 1 ether);
+        vm.startPrank(owner);
+        for (uint256 i = 0; i < calls.length; ++i) {
+            (bool success, bytes memory answer) = executor.call{value: 1}(calls[i]);
+            assertFalse(success);
+            assertEq(answer, abi.encodeWithSelector(IExecutor.EthRefused.selector, owner));
+            (success,) = executor.call(calls[i]);
+            assertTrue(success);
+            if (calls[i].length == 4) continue;
+            bytes memory short = calls[i];
+            assembly {
+                mstore(short, sub(mload(short), 1))
+            }
+            (success,) = executor.call(short);
+            assertFalse(success);
+        }
+        vm.stopPrank();
+    }
+
+    /// @dev The owner may do without being an operator, and cannot be stopped by anybody.
+    function test_ownerTrades() public {
+        vm.startPrank(owner);
+        IExecutor(executor).setOperator(owner, false);
+        (bool success,) = executor.call(hex"00");
+        assertTrue(success);
+        vm.stopPrank();
+    }
+
+    /// @dev What is built in memory from 0x80 on, and what stands behind the code, rest on the shape of the code: it
+    /// starts by setting the free memory pointer, keeps nothing there itself, and ends before the book.
+    function test_shapeOfTheCode() public view {
+        bytes memory code = executor.code;
+        assertLt(code.length, Book.START);
+        assertEq(bytes5(code), bytes5(hex"6080604052"));
     }
 
     function test_construction() public {

@@ -273,6 +273,51 @@ contract RouteAttacksTest is Market {
         return abi.encodePacked(uint8(route[0]) | 0x10, uint32(block.number), bid, rest);
     }
 
+    /// @dev A pool of the book that goes silent has given nothing. What it would leave to read is the book's own entry.
+    function test_silentPool() public {
+        for (uint256 i = 0; i < 2; ++i) {
+            Side memory side = sides[i];
+            vm.etch(entries[side.pool], hex"00");
+            for (uint256 j = 0; j < 2; ++j) {
+                bytes memory pairs = Routes.pairsOf(Routes.Pair(WETH_ENTRY, false, j));
+                refused(Routes.last(side.pool, 1, 0, pairs), belowPromise(0, 1));
+                refused(onTerms(Routes.last(side.pool, 0, 1, pairs), 1), belowPromise(0, 1));
+            }
+        }
+    }
+
+    /// @dev The reason of a failure is told as any decoder reads it.
+    function test_failuresAreTold() public {
+        (Routes.Pair memory x, Routes.Pair memory y) = cycle(sides[0], IN);
+        ++y.out;
+        isTold(
+            Routes.own(IN, Routes.pairsOf(x, y)),
+            entries[y.index],
+            abi.encodeWithSignature("Error(string)", "UniswapV2: K")
+        );
+        ++x.out;
+        isTold(
+            Routes.own(IN, Routes.pairsOf(x, y)),
+            entries[x.index],
+            abi.encodeWithSignature("Error(string)", "UniswapV2: K")
+        );
+        isTold(Routes.own(HELD + 1, Routes.pairsOf(x, y)), address(weth), "");
+    }
+
+    function isTold(bytes memory route, address target, bytes memory reason) private {
+        vm.prank(owner);
+        (bool success, bytes memory answer) = executor.call(route);
+        assertFalse(success);
+        assertEq(bytes4(answer), IExecutor.CallFailed.selector);
+        bytes memory rest = new bytes(answer.length - 4);
+        for (uint256 i = 0; i < rest.length; ++i) {
+            rest[i] = answer[i + 4];
+        }
+        (address failing, bytes memory why) = abi.decode(rest, (address, bytes));
+        assertEq(failing, target);
+        assertEq(why, reason);
+    }
+
     // --- who is in the middle ----------------------------------------------------------------------------------------
 
     /// @dev An evil pair of the book, between two genuine ones, which is an operator too, and trades while it is asked to

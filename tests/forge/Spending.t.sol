@@ -127,10 +127,28 @@ contract SpendingTest is Market {
                 abi.encodeWithSelector(IExecutor.NotAToken.selector, accounts[i])
             );
         }
+        liar.set(1);
+        liar.setSize(31); // a byte short of a number
+        refused(
+            Programs.program(0, address(liar), ""), abi.encodeWithSelector(IExecutor.NotAToken.selector, liar)
+        );
+        liar.setSize(33);
+        trade(Programs.program(0, address(liar), ""));
+        liar.setSize(32);
         liar.set(type(uint256).max - 1);
         trade(Programs.program(0, address(liar), ""));
         liar.set(0);
         trade(Programs.program(0, address(liar), ""));
+    }
+
+    /// @dev A token that does not tell what may be pulled of it is lent to nobody.
+    function test_noAllowanceToTell() public {
+        NoBalance liar = new NoBalance();
+        liar.set(1);
+        refused(
+            Programs.program(0, address(liar), Steps.deposit(address(venue), address(liar), 1)),
+            abi.encodeWithSelector(IExecutor.NotAToken.selector, liar)
+        );
     }
 
     // --- allowances --------------------------------------------------------------------------------------------------
@@ -298,13 +316,34 @@ contract SpendingTest is Market {
 /// @notice A balance that is whatever it says.
 contract NoBalance {
     uint256 private balance = type(uint256).max;
+    uint256 private size = 32;
+
+    function setSize(uint256 size_) external {
+        size = size_;
+    }
 
     function set(uint256 balance_) external {
         balance = balance_;
     }
 
     function balanceOf(address) external view returns (uint256) {
-        return balance;
+        (uint256 word, uint256 length) = (balance, size);
+        assembly {
+            mstore(0, word)
+            return(0, length)
+        }
+    }
+
+    /// @dev Nobody may pull anything, in a byte too few.
+    function allowance(address, address) external pure {
+        assembly {
+            mstore(0, 0)
+            return(0, 31)
+        }
+    }
+
+    function approve(address, uint256) external pure returns (bool) {
+        return true;
     }
 }
 

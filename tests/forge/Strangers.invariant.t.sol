@@ -66,12 +66,8 @@ contract Stranger {
         bytes memory nested = Programs.payTo(address(this), amount);
         ++tried;
         (uint256 out0, uint256 out1) = first ? (uint256(out), uint256(0)) : (uint256(0), uint256(out));
-        try IV2Pair(pool).swap(out0, out1, EXECUTOR, nested) {
-            ++obeyed;
-        } catch {}
-        try IV3Pool(pool).flash(EXECUTOR, out0, out1, nested) {
-            ++obeyed;
-        } catch {}
+        try IV2Pair(pool).swap(out0, out1, EXECUTOR, nested) {} catch {}
+        try IV3Pool(pool).flash(EXECUTOR, out0, out1, nested) {} catch {}
     }
 
     function administer(address operator, uint256 amount) external {

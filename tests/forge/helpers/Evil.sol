@@ -16,6 +16,7 @@ contract EvilPool {
     Call[] private calls;
     bool[] public succeeded;
     bytes[] public answers;
+    bytes public called; // with what it was called last
 
     constructor(address target) payable {
         TARGET = target;
@@ -30,7 +31,14 @@ contract EvilPool {
         return succeeded.length;
     }
 
+    function reset() external {
+        delete calls;
+        delete succeeded;
+        delete answers;
+    }
+
     fallback() external {
+        called = msg.data;
         act();
     }
 

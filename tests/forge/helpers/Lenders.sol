@@ -2,11 +2,14 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IMorpho} from "../../../contracts/interfaces/IMorpho.sol";
 
 /// @notice A lender by every name that the executor knows. It lends, calls back, and pulls a part of what it is owed;
 /// what it might still pull, it tries to later. Asked for an allowance, as if it were a token, it says there is none.
 contract AnyLender {
+    using SafeERC20 for IERC20;
+
     uint256 public premium; // in wei
     uint256 public pulled = 100; // percent
     bytes public answer;
@@ -22,7 +25,7 @@ contract AnyLender {
     // --- Morpho Blue ---------------------------------------------------------------------------------------------
 
     function flashLoan(address token, uint256 assets, bytes calldata data) external {
-        IERC20(token).transfer(msg.sender, assets);
+        IERC20(token).safeTransfer(msg.sender, assets);
         back(abi.encodeWithSignature("onMorphoFlashLoan(uint256,bytes)", assets, data));
         pull(token, assets);
     }
@@ -34,7 +37,7 @@ contract AnyLender {
         uint256 shares,
         bytes calldata data
     ) external {
-        IERC20(market.collateralToken).transfer(msg.sender, seized);
+        IERC20(market.collateralToken).safeTransfer(msg.sender, seized);
         back(abi.encodeWithSignature("onMorphoLiquidate(uint256,bytes)", shares, data));
         pull(market.loanToken, IERC20(market.loanToken).allowance(msg.sender, address(this)));
     }
@@ -44,7 +47,7 @@ contract AnyLender {
     function flashLoanSimple(address to, address asset, uint256 amount, bytes calldata data, uint16)
         external
     {
-        IERC20(asset).transfer(to, amount);
+        IERC20(asset).safeTransfer(to, amount);
         bytes memory call_ = abi.encodeWithSignature(
             "executeOperation(address,uint256,uint256,address,bytes)",
             asset,
@@ -64,7 +67,7 @@ contract AnyLender {
     {
         require(!receiveAToken, "aToken");
         pull(debt, most);
-        IERC20(collateral).transfer(msg.sender, most * 105 / 100);
+        IERC20(collateral).safeTransfer(msg.sender, most * 105 / 100);
     }
 
     // --- ERC-3156 ------------------------------------------------------------------------------------------------
@@ -73,7 +76,7 @@ contract AnyLender {
         external
         returns (bool)
     {
-        IERC20(token).transfer(to, amount);
+        IERC20(token).safeTransfer(to, amount);
         (bool success, bytes memory word) = to.call(
             abi.encodeWithSignature(
                 "onFlashLoan(address,address,uint256,uint256,bytes)", msg.sender, token, amount, premium, data
@@ -99,7 +102,7 @@ contract AnyLender {
     function liquidateBorrow(address, uint256 amount, address collateral) external returns (uint256) {
         if (code != 0) return code;
         pull(underlying, amount);
-        IERC20(collateral).transfer(msg.sender, amount * 105 / 100);
+        IERC20(collateral).safeTransfer(msg.sender, amount * 105 / 100);
         return 0;
     }
 
@@ -129,7 +132,7 @@ contract AnyLender {
 
     function pullFrom(address from, address token, uint256 amount) private {
         uint256 part = amount * pulled / 100;
-        if (part != 0) require(IERC20(token).transferFrom(from, address(this), part), "pull");
+        if (part != 0) IERC20(token).safeTransferFrom(from, address(this), part);
     }
 }
 
