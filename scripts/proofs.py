@@ -68,7 +68,8 @@ def mutants_row(words: str, seconds: float) -> str:
     said = (
         f"{figures['run']} of {figures['mutants']} mutants, seed {figures['seed']}: {figures['killed']} killed, "
         f"{figures['survived']} survived ({figures['explained']} of them explained in docs/mutation.md), "
-        f"{figures['same']} with the same code, {figures['invalid']} do not compile; {figures['score']:.1%} killed"
+        f"{figures['same']} with the same code, {figures['invalid']} do not compile; of those not explained "
+        f"{figures['score']:.1%} were killed"
     )
     return row("`make mutants`", said, seconds)
 

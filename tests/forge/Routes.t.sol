@@ -100,18 +100,23 @@ contract RoutesTest is Market {
         }
     }
 
-    /// @dev No lender is paid less than it asks, or leaves an allowance behind.
+    /// @dev No lender is paid less than it asks, or leaves an allowance behind: what Aave is allowed to pull it must.
     function test_lendersAskForAll() public {
         aave.setPremium(IN / 2000);
         (Routes.Pair memory x, Routes.Pair memory y) = cycle(sides[0], IN);
+        bytes memory pairs = Routes.pairsOf(x, y);
         for (uint16 lender = LENDERS; lender < LENDERS + 8; ++lender) {
-            for (uint256 i = 0; i < 3; ++i) {
-                uint256 owed = i == 0 ? owedTo(lender, IN) - 1 : i == 1 ? owedTo(lender, IN) + 1 : 0;
-                try this.tradeOutside(Routes.loan(lender, owed, IN, Routes.pairsOf(x, y))) {} catch {}
-                assertGe(held(address(weth)), HELD);
-                assertTokensKept();
-                assertEq(allowanceOf(address(weth), entries[lender]), 0);
-            }
+            uint256 owed = owedTo(lender, IN);
+            stopped(Routes.loan(lender, owed - 1, IN, pairs));
+            stopped(Routes.loan(lender, 0, IN, pairs));
+            uint256 snapshot = vm.snapshotState();
+            bytes memory more = Routes.loan(lender, owed + 1, IN, pairs);
+            bool exact = lender == LENDERS + 2 || lender == LENDERS + 3; // Aave; and v4, whose accounts are even
+            if (exact) stopped(more);
+            else trade(more);
+            assertTokensKept();
+            assertEq(allowanceOf(address(weth), entries[lender]), 0);
+            vm.revertToState(snapshot);
         }
     }
 
