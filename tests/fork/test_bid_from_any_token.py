@@ -1,4 +1,4 @@
-"""A profit in USDC whose bid is paid in ETH: a swap step buys WETH with a part of it, and all WETH gained is the bid."""
+"""A profit in USDC whose bid is paid in ETH: a swap step buys WETH with a part of it, and all the WETH is the bid."""
 
 from __future__ import annotations
 
