@@ -204,7 +204,7 @@ library Route {
                 mstore(0xa4, 0x40)
                 mstore(0xc4, returndatasize())
                 returndatacopy(0xe4, 0, returndatasize())
-                revert(0x80, and(add(returndatasize(), 0x83), not(0x1f)))
+                revert(0x80, add(0x64, and(add(returndatasize(), 0x1f), not(0x1f))))
             }
             codecopy(0x00, add(book, mul(entrySize, shr(240, calldataload(cursor)))), 0x20)
             let pair := mload(0x00)

@@ -308,14 +308,7 @@ contract RouteAttacksTest is Market {
         vm.prank(owner);
         (bool success, bytes memory answer) = executor.call(route);
         assertFalse(success);
-        assertEq(bytes4(answer), IExecutor.CallFailed.selector);
-        bytes memory rest = new bytes(answer.length - 4);
-        for (uint256 i = 0; i < rest.length; ++i) {
-            rest[i] = answer[i + 4];
-        }
-        (address failing, bytes memory why) = abi.decode(rest, (address, bytes));
-        assertEq(failing, target);
-        assertEq(why, reason);
+        assertEq(answer, abi.encodeWithSelector(IExecutor.CallFailed.selector, target, reason));
     }
 
     // --- who is in the middle ----------------------------------------------------------------------------------------

@@ -13,7 +13,9 @@ interface IBorrower {
 
 /// @title Lends as Aave v3's Pool does
 contract AaveLender {
-    function flashLoanSimple(address receiver, address asset, uint256 amount, bytes calldata data, uint16) external {
+    function flashLoanSimple(address receiver, address asset, uint256 amount, bytes calldata data, uint16)
+        external
+    {
         uint256 premium = amount / 10_000;
         IToken(asset).transfer(receiver, amount);
         require(IBorrower(receiver).executeOperation(asset, amount, premium, msg.sender, data));
@@ -23,7 +25,10 @@ contract AaveLender {
 
 /// @title Lends by ERC-3156
 contract Erc3156Lender {
-    function flashLoan(address receiver, address asset, uint256 amount, bytes calldata data) external returns (bool) {
+    function flashLoan(address receiver, address asset, uint256 amount, bytes calldata data)
+        external
+        returns (bool)
+    {
         uint256 fee = amount / 10_000;
         IToken(asset).transfer(receiver, amount);
         bytes32 answer = IBorrower(receiver).onFlashLoan(msg.sender, asset, amount, fee, data);
