@@ -9,6 +9,7 @@ import {IUniswapV2Pair} from "../../contracts/interfaces/IUniswapV2Pair.sol";
 import {IUniswapV3Pool} from "../../contracts/interfaces/IUniswapV3Pool.sol";
 import {IUniswapV4Manager} from "../../contracts/interfaces/IUniswapV4Manager.sol";
 import {Program} from "../../contracts/libraries/Program.sol";
+import {NamedPool} from "./helpers/Evil.sol";
 import {AnyVenue} from "./helpers/Lenders.sol";
 import {Programs} from "./helpers/Programs.sol";
 import {Stage} from "./helpers/Stage.sol";
@@ -197,5 +198,14 @@ contract CallsTest is Stage {
     function test_v4SettlesWhatWasPaid() public {
         vm.expectCall(owner, 0, abi.encodeCall(IUniswapV4Manager.settle, ()));
         trade(Programs.program(0, Steps.settlePaid()));
+    }
+
+    /// @dev A flag that a step has not is passed over: the byte below a step's is the last one of the step before.
+    function test_flagsThatAStepHasNot() public {
+        vm.expectCall(owner, 0, abi.encodeCall(IUniswapV4Manager.settle, ()));
+        trade(Programs.program(0, hex"cf"));
+        address pool = address(new NamedPool("uniswapV3SwapCallback(int256,int256,bytes)"));
+        bytes memory fields = abi.encodePacked(Programs.account(pool), uint128(1), uint16(0));
+        trade(Programs.program(0, abi.encodePacked(uint8(0x5f), fields)));
     }
 }
