@@ -73,3 +73,10 @@ def test_npm_packages_are_pinned_and_locked() -> None:
         assert re.fullmatch(r"(npm:.+@)?\d+\.\d+\.\d+(-[\w.]+)?", version), f"{name} is not pinned: {version}"
     for path, package in packages.items():
         assert not path or package["integrity"].startswith("sha512-"), f"{path} has no hash"
+
+
+def test_the_documented_grammar_is_the_contracts() -> None:
+    source = (ROOT / "contracts" / "libraries" / "Program.sol").read_text().partition("library Program")[0]
+    written = "\n".join(line[4:] for line in source.splitlines() if line.startswith("///"))
+    grammar = written[written.index("route    0x20") :].rstrip()
+    assert f"```\n{grammar}\n```" in (ROOT / "docs" / "executor.md").read_text()
