@@ -8,8 +8,8 @@ pragma solidity 0.8.37;
 /// the book, or of code without one, reads as zeros: nobody.
 ///
 /// Kinds above OTHER are promises of the owner, who makes the book, and what a `Route` rests on: this is a genuine
-/// pool of that protocol, with WETH on that side, and its other token sends what it is told to. `mev book` and
-/// scripts/deploy.py check them against factories and code.
+/// pool of that protocol, with WETH on that side, and its other token sends what it is told to. `mev book` makes and
+/// checks them by asking the factories.
 library Book {
     /// @notice Where the book begins; above the size of the code, which a test holds.
     uint256 internal constant START = 0x4c00;
