@@ -15,14 +15,14 @@ import {Tokens} from "./libraries/Tokens.sol";
 /// @notice Its owner and operators send it programs (`Program` has the grammar); its owner administers it
 /// (`IExecutor` has the interface). Everything comes in by the fallback, in the order of what must be cheap:
 ///
-/// 1. the owner's program: two comparisons; no selector is looked at, since a program's first byte is below 0x40
-///    and none of the interface's is;
-/// 2. ETH, which only WETH may send, within its stipend of 2,300 gas;
-/// 3. the one callback that the guard is open for, whatever its name;
+/// 1. the owner's program, told by its first byte, which is below 0x40 as no selector of the interface is;
+/// 2. the one callback that the guard is open for, whatever its name;
+/// 3. ETH, which only WETH may send, or whom the running step expects it from, within a stipend of 2,300 gas;
 /// 4. an operator's program; 5. the interface.
 ///
-/// What a program cannot do, whoever wrote it: leave less WETH behind than it found, or less of any other token
-/// than it found. It spends WETH, and tokens that it declares; the balances of these are compared at the end.
+/// What a program cannot do, whoever wrote it: leave less WETH or ETH behind than it found, or less of any other token.
+/// Steps spend WETH, and tokens that they declare; the balances of these are compared at the end. A route rests on the
+/// genuine pools of the book instead (see `Route`).
 contract Executor {
     uint256 private immutable OWNER; // as a number, which costs no masks
     address private immutable WETH;

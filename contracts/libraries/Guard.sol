@@ -18,8 +18,7 @@ library Guard {
     // the low 16 bits
     uint256 internal constant POSITION = 0x01ff;
     uint256 internal constant ROUTE = 0x0600; // 0: steps, else the form of a route (Program.ROUTE_FORM_IN_GUARD)
-    uint256 internal constant ANSWER = 0xe000;
-    uint256 internal constant ANSWER_NOTHING = 0;
+    uint256 internal constant ANSWER = 0xe000; // 0: nothing
     uint256 internal constant ANSWER_BYTES = 0x2000; // empty bytes
     uint256 internal constant ANSWER_TRUE = 0x4000;
     uint256 internal constant ANSWER_ERC3156 = 0x6000; // keccak256("ERC3156FlashBorrower.onFlashLoan")

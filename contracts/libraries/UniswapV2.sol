@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {IUniswapV2Pair} from "../interfaces/IUniswapV2Pair.sol";
-import {Calldata} from "./Calldata.sol";
 import {Calls} from "./Calls.sol";
 
 /// @title Swaps with Uniswap v2 pairs and their forks

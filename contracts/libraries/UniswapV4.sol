@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IERC20} from "../interfaces/IERC20.sol";
 import {IUniswapV4Manager} from "../interfaces/IUniswapV4Manager.sol";
-import {Calldata} from "./Calldata.sol";
 import {Calls} from "./Calls.sol";
 import {Guard} from "./Guard.sol";
-import {Tokens} from "./Tokens.sol";
 
 /// @title Uniswap v4: everything happens in the manager's callback, on account
 library UniswapV4 {
