@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from typing import NamedTuple, Protocol, Self
 
-from bot.engine.types import Log
+from bot.engine.types import Log, StateDiff, Terms
 
 
 class UnknownState(Exception):
@@ -20,7 +20,7 @@ class Segment(NamedTuple):
     """One stretch of constant liquidity: an input dx <= ``capacity`` yields ``y * g / (x + g)``, g = dx * ``keep``.
 
     ``x`` and ``y`` are the (virtual) reserves at its start, ``keep`` is one less the fee, ``capacity`` the input,
-    fee included, that uses it up (infinite for v2)."""
+    fee included, that uses it up (infinite for v2). Curves of other shapes are approached by several."""
 
     x: float
     y: float
@@ -29,34 +29,62 @@ class Segment(NamedTuple):
 
 
 class Pool(Protocol):
-    """An immutable pool value. Amounts are integers in the tokens' smallest units."""
+    """An immutable pool value. ``i`` and ``j`` are indices in ``tokens`` of what goes in and what comes out; amounts
+    are integers in the tokens' smallest units."""
 
     @property
-    def address(self) -> str: ...
+    def id(self) -> str:
+        """Its address; of a pool that one contract keeps beside others (v4's manager, Balancer's Vault), its id there,
+        a 0x string of 32 bytes."""
+        ...
+
+    @property
+    def emitter(self) -> str:
+        """The contract whose logs tell of it: itself, or the one that keeps it, whose logs have ``id`` as topic 1."""
+        ...
+
     @property
     def kind(self) -> str:
-        """The swap interface, as in ``Hop.kind``: ``v2`` or ``v3``."""
+        """The swap interface, as in ``Hop.kind``."""
         ...
 
     @property
-    def token0(self) -> str: ...
-    @property
-    def token1(self) -> str: ...
+    def tokens(self) -> tuple[str, ...]: ...
 
-    def quote_in(self, zero_for_one: bool, amount_in: int) -> int:
-        """Exact amount out for ``amount_in``. Raises UnknownState, NoLiquidity."""
+    @property
+    def silent(self) -> bool:
+        """Whether its state also moves without a log of its own (by time, or another contract's rate): then it holds
+        for the block that it was read at, and has to be read anew at the next."""
         ...
 
-    def quote_out(self, zero_for_one: bool, amount_out: int) -> int:
-        """What the contract asks for exactly ``amount_out``; v3 rounds it up, so a unit or two less may do as well.
-        Raises UnknownState, NoLiquidity."""
+    def terms(self, i: int, j: int) -> Terms:
+        """As in ``Hop.terms``."""
+        ...
+
+    def quote_in(self, i: int, j: int, amount_in: int) -> int:
+        """Exact amount out for ``amount_in``; nothing in gives nothing out. Raises UnknownState, NoLiquidity."""
+        ...
+
+    def quote_out(self, i: int, j: int, amount_out: int) -> int:
+        """The input for at least ``amount_out``: what the contract asks for it, or the least that will do; where it
+        rounds up a unit or two less may do as well. Raises UnknownState, NoLiquidity."""
         ...
 
     def apply(self, log: Log) -> Self:
-        """The pool after one of its own logs; a log that moves nothing returns the same value."""
+        """The pool after a log about it; one that moves nothing returns the same value. Raises UnknownState for a log
+        that tells too little to follow."""
         ...
 
-    def segments(self, zero_for_one: bool) -> Iterator[Segment]:
+    def apply_diff(self, diff: StateDiff) -> Self:
+        """The pool after a change of state; one that touches none of ``slots`` returns the same value. Raises
+        UnknownState."""
+        ...
+
+    def slots(self) -> Mapping[str, Set[int]]:
+        """The storage slots, by contract, that hold its state as far as it is known."""
+        ...
+
+    def segments(self, i: int, j: int) -> Iterator[Segment]:
         """Float view of the liquidity from the current price outwards, for sizing: it finds, it never decides.
         Ends where state ends; raises UnknownState, NoLiquidity when not even the first segment is there."""
         ...

@@ -89,6 +89,6 @@ def _room(swap: _Swap, fee: int) -> int:
     """How much more a swap could have got at this fee."""
     reserve_in, reserve_out, amount_in, amount_out = swap
     try:
-        return V2Pool("", "", "", reserve_in, reserve_out, *kept(fee)).quote_in(True, amount_in) - amount_out
+        return V2Pool("", "", "", reserve_in, reserve_out, *kept(fee)).quote_in(0, 1, amount_in) - amount_out
     except NoLiquidity:
         return -1

@@ -42,7 +42,7 @@ class MarketFollower:
 
     async def adapt(self, event: Event) -> Event | None:
         if isinstance(event, NewHead):
-            self._market.follow(event.header, event.logs)
+            self._market.follow(event.header, event.logs, event.diff)
         return event
 
 

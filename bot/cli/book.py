@@ -7,14 +7,15 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from bot import abi
-from bot.chain.pools import PoolInfo, from_factories
+from bot.chain.pool_reader import PoolInfo
+from bot.chain.pools import from_factories
 from bot.chain.state_reader import StateReader
 from bot.cli.profile import Profile, load
 from bot.errors import UserError
@@ -75,17 +76,30 @@ def check(
         raise typer.Exit(1)
 
 
+class Listed(NamedTuple):
+    """A pool as Book.of takes it."""
+
+    address: str
+    kind: str
+    token0: str
+    token1: str
+
+    @classmethod
+    def of(cls, info: PoolInfo) -> Listed:
+        return cls(info.id, info.protocol.removeprefix("uniswap-"), *info.tokens)
+
+
 async def _make(profile: Profile, most: int) -> Book:
     async with JsonRpc(profile.node.http.reveal()) as node:
         infos = await _pools(node, profile)
         reader = StateReader(node, "latest")
-        ask = [(profile.weth, abi.call("balanceOf(address)", info.address)) for info in infos]
+        ask = [(profile.weth, abi.call("balanceOf(address)", info.id)) for info in infos]
         held = [abi.uint(answer) if answer else 0 for answer in await reader.calls(ask)]
     ranked = [info for _, info in sorted(zip(held, infos, strict=True), key=lambda pair: -pair[0])]
     lenders = _lenders(profile)[:most]
     made = Book.of(profile.weth, (), lenders)
     for count in range(1, len(ranked) + 1):  # a pair brings its other token along
-        larger = Book.of(profile.weth, ranked[:count], lenders)
+        larger = Book.of(profile.weth, map(Listed.of, ranked[:count]), lenders)
         if len(larger) > most:
             break
         made = larger
@@ -94,7 +108,7 @@ async def _make(profile: Profile, most: int) -> Book:
 
 async def _check(book: Book, profile: Profile) -> list[str]:
     async with JsonRpc(profile.node.http.reveal()) as node:
-        infos = {info.address: info for info in await _pools(node, profile)}
+        infos = {info.id: info for info in await _pools(node, profile)}
     lenders = dict(_lenders(profile))
     said = (_wrong(entry, book, profile.weth, infos.get(entry.address), lenders) for entry in book.entries)
     return [words for words in said if words]
@@ -109,12 +123,12 @@ def _wrong(entry: Entry, book: Book, weth: str, info: PoolInfo | None, lenders: 
         return f"{name}: the profile does not name it under [lenders]"
     if info is None:
         return f"{name}: no factory of the profile made it between its tokens"
-    true = Book.of(weth, [info])
+    true = Book.of(weth, [Listed.of(info)])
     kind = true.entries[0].kind
     lends = {Kind.LENDER_V2_WETH_0 + kind - 1} if kind else set()  # in the order of the pools' kinds
     if entry.kind != kind and entry.kind not in lends:
         return f"{name}: it is {kind.name.lower()}"
-    if entry.other is not None and book.entries[entry.other].address not in (info.token0, info.token1):
+    if entry.other is not None and book.entries[entry.other].address not in info.tokens:
         return f"{name}: {book.entries[entry.other].address} is not its token"
     return ""
 

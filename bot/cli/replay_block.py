@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from bot.amm.pool import Pool
 from bot.amm.v2 import SYNC
 from bot.amm.v3 import INITIALIZE
-from bot.chain.pools import PoolInfo, identify
+from bot.chain.pool_reader import PoolInfo
+from bot.chain.pools import identify
 from bot.chain.pools import load as load_pools
 from bot.chain.v2_fees import likely_fee
 from bot.cli.replay_executor import FRESH, Bench, Rejected, rules
@@ -18,9 +19,9 @@ from bot.errors import UserError
 from bot.execution.program import MAINNET_WETH
 from bot.jsonrpc import JsonRpc
 from bot.market.market import Market
+from bot.market.refine import quote
 from bot.market.search import search
-from bot.market.sizing import quote
-from bot.market.view import View
+from bot.market.view import Legs
 from bot.simulation.anvil import Anvil, AnvilFailed
 from bot.simulation.cassette import Cassette
 from bot.simulation.cassette_server import CassetteServer
@@ -35,12 +36,12 @@ SMALLEST = 1_000  # of a trade that needs unrecorded state, the part that is tri
 @dataclass(frozen=True, slots=True)
 class Window:
     """The best trade of a cycle, and the first and last index k at which the state after k transactions offers it, with
-    the market as it is there."""
+    its pools as they are there."""
 
     trade: Trade
     first: int
     last: int
-    view: View = field(repr=False)
+    legs: Legs = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +143,10 @@ def _trusted(infos: Iterable[PoolInfo], logs: Sequence[Sequence[Log]], unknown: 
     and tell no other."""
     for info in infos:
         if info.fee_assumed:
-            own = [log for per_transaction in logs for log in per_transaction if log.address == info.address]
+            own = [log for per_transaction in logs for log in per_transaction if log.address == info.id]
             fee = likely_fee(info.fee, own)
             if fee is None:
-                unknown[info.address] = "fee: its swaps do not pay 0.3 %, and nothing tells what they pay"
+                unknown[info.id] = "fee: its swaps do not pay 0.3 %, and nothing tells what they pay"
                 continue
             info = replace(info, fee=fee)
         yield info
@@ -166,7 +167,9 @@ def windows(pools: Iterable[Pool], logs: Sequence[Sequence[Log]]) -> list[Window
         for key in [key for key in open_ if not touched.isdisjoint(key)]:
             closed.append(replace(open_.pop(key), last=index - 1))
         for trade in search(market.view, touched):
-            open_[tuple(hop.pool for hop in trade.route)] = Window(trade, index, len(logs), market.view)
+            legs = market.view.legs(market.graph.cycle(trade.route))
+            assert legs is not None, "it was sized in this view"
+            open_[tuple(hop.pool for hop in trade.route)] = Window(trade, index, len(logs), legs)
     return [*closed, *open_.values()]
 
 
@@ -195,8 +198,7 @@ async def _execute(found: Iterable[Window], bench: Bench, proof: Proof, report: 
 async def _smaller(bench: Bench, window: Window, index: int) -> Find | None:
     """The largest trade of the window's cycle that the recorded state is enough for: the best one may go on to ticks
     that nobody reached, while the one that was taken did not. None where not even a very small trade can be made."""
-    legs = window.view.legs(window.view.graph.cycle(window.trade.route))
-    assert legs is not None, "it was sized in this view"
+    legs = window.legs
     least, most = window.trade.amounts[0] // SMALLEST, window.trade.amounts[0]
     best: Trade | None = None
     amount = least

@@ -1,104 +1,147 @@
-"""Which pools join which tokens, and every cycle through them that starts in a base token.
+"""Which pools join which tokens. It only grows: what a pool is worth, or whether it is known, is the market's.
 
-Inside the market a pool is a *slot* (a small integer) and a *leg* is a slot with a direction: ``2 * slot`` swaps
-token0 for token1, ``2 * slot + 1`` the other way. A cycle is a tuple of legs, so that search is lookups by integer.
+Inside the market a pool is a *slot*, and a *leg* is one direction between two of its tokens; both are small integers. A
+pool of n tokens has n(n-1) legs in a row; ``leg ^ 1`` is the way back. A *pair* is a direction between two tokens that
+some leg goes. A *cycle* is a tuple of legs that begins and ends in a base token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
 
 from bot.amm.pool import Pool
-from bot.engine.types import Hop, Route
+from bot.engine.types import Hop, Log, Route
+from bot.market.kernels import MAX_HOPS, NONE, Ints
 
 Cycle = tuple[int, ...]
 
 
-class Graph:
-    """Tokens, slots and stored cycles. It only grows: what a pool is worth, or whether it is known, is the View's.
+class Index(NamedTuple):
+    """The graph as flat arrays. Pairs are numbered so that those out of one token follow each other."""
 
-    ``bases`` are the tokens that a cycle may start in, best first: a cycle through several is stored once, from the
-    first of them. No token, and so no pool, occurs twice in a cycle.
-    """
+    leg_pair: Ints  # by leg
+    leg_slot: Ints
+    pair_in: Ints  # by pair: tokens
+    pair_out: Ints
+    back: Ints  # by pair: the pair the other way
+    pair_start: Ints  # by pair, and the end: where its legs are in ``pair_legs``
+    pair_legs: Ints
+    out_start: Ints  # by token, and the end: its first pair
+    from_base: Ints  # by base and token: the pair, or NONE
+    to_base: Ints
+    rank: Ints  # by token: the base's place, or more than any
+
+
+class Graph:
+    """Tokens, slots and legs. ``bases`` are the tokens that a cycle may start in, best first: one through several
+    starts in the first of them. No token and no pool occurs twice in a cycle."""
 
     def __init__(self, bases: Sequence[str], max_hops: int = 3) -> None:
-        if max_hops < 2:
-            raise ValueError("a cycle has at least two hops")
-        self.bases = tuple(bases)
+        if not 2 <= max_hops <= MAX_HOPS:
+            raise ValueError(f"a cycle has 2 to {MAX_HOPS} hops, not {max_hops}")
+        self.bases = tuple(dict.fromkeys(bases))
         self.max_hops = max_hops
+        self.tokens: dict[str, int] = {token: number for number, token in enumerate(self.bases)}
         self.slots: dict[str, int] = {}
-        self.addresses: list[str] = []
+        self.ids: list[str] = []  # by slot
+        self.first_leg: list[int] = []  # by slot, and the end
         self.hops: list[Hop] = []  # by leg
-        self._through: list[list[Cycle]] = []  # by slot
-        self._joins: dict[str, dict[str, list[int]]] = {}  # token in -> token out -> legs
-        self._rank = {token: rank for rank, token in enumerate(self.bases)}
+        self.leg_slot: list[int] = []
+        self.ends: list[tuple[int, int]] = []  # by leg: the pool's indices of what goes in and out
+        self._kept: dict[str, dict[str, int]] = {}  # by emitter of many pools' logs: slot by id
+        self._index: Index | None = None
 
     def slot(self, pool: Pool) -> int:
-        """The pool's slot; a new pool gets one, and all cycles through it and the pools before it are stored."""
-        if pool.address in self.slots:
-            return self.slots[pool.address]
-        slot = len(self.addresses)
-        self.slots[pool.address] = slot
-        self.addresses.append(pool.address)
-        self._through.append([])
-        for token_in, token_out in ((pool.token0, pool.token1), (pool.token1, pool.token0)):
-            self.hops.append(Hop(pool.address, pool.kind, token_in, token_out))
-        for path in self._paths(pool.token1, pool.token0):
-            for cycle in ((2 * slot, *path), (2 * slot + 1, *(leg ^ 1 for leg in reversed(path)))):
-                self._store(cycle)
-        for leg in (2 * slot, 2 * slot + 1):
-            hop = self.hops[leg]
-            self._joins.setdefault(hop.token_in, {}).setdefault(hop.token_out, []).append(leg)
+        """The pool's slot; a new pool gets one."""
+        known = self.slots.get(pool.id)
+        if known is not None:
+            return known
+        slot = self.slots[pool.id] = len(self.ids)
+        self.ids.append(pool.id)
+        self.first_leg.append(len(self.hops))
+        if pool.emitter != pool.id:
+            self._kept.setdefault(pool.emitter, {})[pool.id] = slot
+        for token in pool.tokens:
+            self.tokens.setdefault(token, len(self.tokens))
+        for low, high in combinations(range(len(pool.tokens)), 2):
+            for i, j in ((low, high), (high, low)):
+                self.hops.append(Hop(pool.id, pool.kind, pool.tokens[i], pool.tokens[j], pool.terms(i, j)))
+                self.leg_slot.append(slot)
+                self.ends.append((i, j))
+        self._index = None
         return slot
 
-    def through(self, touched: Iterable[str]) -> Iterator[Cycle]:
-        """Every cycle with at least one of these pools in it, each once. Unknown addresses have none."""
-        slots = sorted(self.slots[address] for address in touched if address in self.slots)
-        if len(slots) == 1:
-            yield from self._through[slots[0]]
-            return
-        seen: set[Cycle] = set()
-        for slot in slots:
-            for cycle in self._through[slot]:
-                if cycle not in seen:
-                    seen.add(cycle)
-                    yield cycle
+    def legs(self, slot: int) -> range:
+        """Of a pool."""
+        end = self.first_leg[slot + 1] if slot + 1 < len(self.first_leg) else len(self.hops)
+        return range(self.first_leg[slot], end)
 
-    def cycles(self) -> Iterator[Cycle]:
-        """Every cycle once: under the first of its slots."""
-        for slot, cycles in enumerate(self._through):
-            yield from (cycle for cycle in cycles if min(cycle) >> 1 == slot)
+    def slot_of(self, log: Log) -> int | None:
+        """The slot of the pool that a log is about; None where it is about none of ours. About a pool that another
+        contract keeps, only that contract's word counts."""
+        slot = self.slots.get(log.address)
+        if slot is not None:
+            return slot
+        kept = self._kept.get(log.address)
+        return None if kept is None or len(log.topics) < 2 else kept.get(log.topics[1])
 
     def route(self, cycle: Cycle) -> Route:
         return tuple(self.hops[leg] for leg in cycle)
 
     def cycle(self, route: Route) -> Cycle:
         """The legs of a route through pools of this graph."""
-        slots = [self.slots[hop.pool] for hop in route]
-        return tuple(2 * slot + (self.hops[2 * slot] != hop) for slot, hop in zip(slots, route, strict=True))
+        return tuple(
+            next(
+                leg
+                for leg in self.legs(self.slots[hop.pool])
+                if self.hops[leg].token_in == hop.token_in and self.hops[leg].token_out == hop.token_out
+            )
+            for hop in route
+        )
 
-    def _store(self, cycle: Cycle) -> None:
-        """Turns the cycle so that it starts in its best base token; one without any is not ours to trade."""
-        ranked = [
-            (self._rank[token], start)
-            for start, leg in enumerate(cycle)
-            if (token := self.hops[leg].token_in) in self._rank
-        ]
-        if ranked:
-            start = min(ranked)[1]
-            turned = cycle[start:] + cycle[:start]
-            for leg in turned:
-                self._through[leg >> 1].append(turned)
+    @property
+    def index(self) -> Index:
+        """As it is now: made anew after pools came in."""
+        if self._index is None:
+            self._index = self._make_index()
+        return self._index
 
-    def _paths(self, start: str, end: str) -> Iterator[Cycle]:
-        """Legs from ``start`` to ``end`` in at most ``max_hops - 1`` hops that visit no token twice."""
-        stack: list[tuple[str, Cycle, tuple[str, ...]]] = [(start, (), (start, end))]
-        while stack:
-            token, legs, visited = stack.pop()
-            joins = self._joins.get(token, {})
-            for leg in joins.get(end, ()):
-                yield (*legs, leg)
-            if len(legs) + 2 < self.max_hops:
-                for following, steps in joins.items():
-                    if following not in visited:
-                        stack.extend((following, (*legs, leg), (*visited, following)) for leg in steps)
+    def _make_index(self) -> Index:
+        tokens, legs = len(self.tokens), len(self.hops)
+        number = self.tokens
+        ends = np.fromiter(
+            (number[hop.token_in] * tokens + number[hop.token_out] for hop in self.hops), np.int64, count=legs
+        )
+        keys, leg_pair = np.unique(ends, return_inverse=True)
+        pair_in, pair_out = (keys // tokens).astype(np.int32), (keys % tokens).astype(np.int32)
+        pair_legs = np.argsort(leg_pair, kind="stable").astype(np.int32)
+        rank = np.full(tokens, len(self.bases), np.int32)
+        rank[: len(self.bases)] = np.arange(len(self.bases))
+        from_base = np.full((len(self.bases), tokens), NONE, np.int32)
+        to_base = from_base.copy()
+        pairs = np.arange(len(keys), dtype=np.int32)
+        for base in range(len(self.bases)):
+            from_base[base, pair_out[pair_in == base]] = pairs[pair_in == base]
+            to_base[base, pair_in[pair_out == base]] = pairs[pair_out == base]
+        return Index(
+            leg_pair=leg_pair.astype(np.int32),
+            leg_slot=np.array(self.leg_slot, np.int32),
+            pair_in=pair_in,
+            pair_out=pair_out,
+            back=np.searchsorted(keys, pair_out.astype(np.int64) * tokens + pair_in).astype(np.int32),
+            pair_start=_starts(leg_pair, len(keys)),
+            pair_legs=pair_legs,
+            out_start=_starts(pair_in, tokens),
+            from_base=from_base,
+            to_base=to_base,
+            rank=rank,
+        )
+
+
+def _starts(owners: Ints, count: int) -> Ints:
+    """Where each owner's entries begin in a list sorted by owner, and the end."""
+    return np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=count)))).astype(np.int32)

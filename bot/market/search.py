@@ -4,78 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from bot.engine.types import Trade
-from bot.market import sizing
+from bot.market import refine
+from bot.market.arrays import Sizes
 from bot.market.graph import Cycle
-from bot.market.sizing import Size
+from bot.market.kernels import NONE, Floats, Ints
 from bot.market.view import View
 
-FLOAT_ERROR = 1e-9  # of amount and profit: more than a float profit is ever off by
+FLOAT_ERROR = 1e-9  # of amount and profit: more than a float profit is ever off by, where segments are the curve itself
 
 
 def search(
     view: View,
     touched: Iterable[str] | None = None,
     least: Mapping[str, int] | None = None,
-    before: View | None = None,
+    *,
+    beyond: bool = False,
+    premium: int = 0,
 ) -> list[Trade]:
     """The best trade of every cycle that gains, through one of the ``touched`` pools or through any.
 
-    ``least`` is the smallest gross profit worth having, in wei by the token a cycle starts in (1 where it is not
-    named). A cycle that gains as much ``before`` is left out. Best first, ties by pools; amounts are exact quotes on
-    ``view``.
+    ``least`` is the smallest profit worth having, in wei by the token a cycle starts in (1 where it is not named),
+    after ``premium``, what a lender takes of the amount, in millionths. ``beyond`` leaves out a cycle that gains as
+    much in the market without the view's changes. Best first, ties by pools; amounts are exact quotes on ``view``.
     """
-    graph = view.graph
+    graph, arrays = view.graph, view.arrays
+    slots = None if touched is None else [graph.slots[pool_id] for pool_id in touched if pool_id in graph.slots]
+    share = premium / refine.MILLION
+    with arrays.patched(view.changes):
+        cycles = arrays.open_cycles(slots)
+        if not len(cycles):
+            return []
+        sizes = arrays.sizes(cycles, view.at, share)
+    floor = _floor(view, cycles, least or {})
+    if beyond:
+        floor = np.maximum(floor, ceiling(_in_market(view, cycles, share)))
     found = []
-    for cycle in view.open(graph.cycles() if touched is None else graph.through(touched)):
-        trade = best_trade(view, cycle, (least or {}).get(graph.hops[cycle[0]].token_in, 1), before)
-        if trade is not None:
+    for row in np.flatnonzero((ceiling(sizes) >= floor) & (sizes.amounts > 0)):
+        cycle: Cycle = tuple(leg for leg in cycles[row].tolist() if leg != NONE)
+        trade = _refined(view, cycle, sizes, int(row), premium)
+        if trade is not None and profit(trade, premium) >= floor[row]:
             found.append(trade)
-    return sorted(found, key=_order)
+    return sorted(found, key=lambda trade: (-profit(trade, premium), tuple(hop.pool for hop in trade.route)))
 
 
-def best_trade(view: View, cycle: Cycle, least: int = 1, before: View | None = None) -> Trade | None:
-    """The cycle's best trade, if it gains ``least`` wei or more, and more than ``before``, and every pool in it is
-    known."""
-    legs = view.legs(cycle)
-    size = sizing.optimum(legs) if legs else None
-    if legs is None or size is None:
-        return None
-    if before is not None:
-        least = max(least, _most(before, cycle) + 1)
-    if ceiling(size) < least:
-        return None
-    amounts = sizing.refine(legs, size)
-    if amounts is None or amounts[-1] - amounts[0] < least:
-        return None
-    return Trade(view.graph.route(cycle), amounts)
+def profit(trade: Trade, premium: int = 0) -> int:
+    """Wei of the trade's token that are left when a lender has taken ``premium`` millionths of the amount."""
+    return trade.gross_profit - refine.fee(trade.amounts[0], premium)
 
 
-def ceiling(size: Size) -> float:
+def ceiling(sizes: Sizes) -> Floats:
     """Exact amounts gain no more: they only round down from the real optimum, which the float is this close to. So a
     float may turn a cycle away; it never passes one."""
-    return size.profit + FLOAT_ERROR * (size.amount + size.profit)
+    return sizes.profits + FLOAT_ERROR * (sizes.amounts + sizes.profits)
 
 
-def _most(view: View, cycle: Cycle) -> int:
-    """Wei that the cycle gains at most; 0 where it is not open."""
-    legs = view.legs(cycle) if view.open([cycle]) else None
-    size = sizing.optimum(legs) if legs else None
-    return int(ceiling(size)) if size else 0
+def _floor(view: View, cycles: Ints, least: Mapping[str, int]) -> Floats:
+    """By cycle what its token has to gain at least."""
+    return np.array([least.get(view.graph.hops[leg].token_in, 1) for leg in cycles[:, 0].tolist()], np.float64)
 
 
-def best_disjoint(trades: Iterable[Trade]) -> list[Trade]:
-    """The best trade, then the best of those that share no pool with it, and so on: together they hold in one
-    block."""
-    used: set[str] = set()
-    chosen = []
-    for trade in sorted(trades, key=_order):
-        pools = {hop.pool for hop in trade.route}
-        if used.isdisjoint(pools):
-            used |= pools
-            chosen.append(trade)
-    return chosen
+def _in_market(view: View, cycles: Ints, share: float) -> Sizes:
+    """The same cycles without the view's changes."""
+    return view.arrays.sizes(cycles, view.market.at, share)
 
 
-def _order(trade: Trade) -> tuple[int, tuple[str, ...]]:
-    return -trade.gross_profit, tuple(hop.pool for hop in trade.route)
+def _refined(view: View, cycle: Cycle, sizes: Sizes, row: int, premium: int) -> Trade | None:
+    legs = view.legs(cycle)
+    amounts = None if legs is None else refine.refine(legs, sizes.amounts[row], sizes.spreads[row], premium)
+    return None if amounts is None else Trade(view.graph.route(cycle), amounts)

@@ -2,128 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from bot.amm.pool import NoLiquidity, Pool, UnknownState
-from bot.engine.types import Log
+from bot.amm.pool import Pool
+from bot.engine.types import Log, StateDiff
+from bot.market.arrays import Arrays
 from bot.market.graph import Cycle, Graph
+
+Legs = Sequence[tuple[Pool, int, int]]
+"""The pools of a cycle in order, each with its indices of what goes in and what comes out."""
 
 
 class View:
-    """Pool values by slot and marginal rates by leg: a few changed ones over a shared base, and neither ever altered.
+    """The market with other pools in some slots: ``changes``, where None is unknown, for one of the ``reasons``.
 
-    The rate of a leg is what the next (infinitely small) unit in yields, fee taken; 0 where the pool is unknown or
-    dry in that direction. ``changed`` holds the pools that the last step changed, ``unknown`` why a pool is left out.
-    """
+    It costs as much as it changes, and is good until the market moves on."""
 
-    __slots__ = ("_pools", "_pools_over", "_rates", "_rates_over", "changed", "graph", "unknown")
+    __slots__ = ("_pools", "arrays", "changes", "graph", "reasons")
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.changed: frozenset[str] = frozenset()
-        self.unknown: Mapping[str, str] = {}
-        self._pools: dict[int, Pool] = {}
-        self._rates: dict[int, float] = {}
-        self._pools_over: dict[int, Pool | None] = {}
-        self._rates_over: dict[int, float] = {}
+    def __init__(
+        self,
+        graph: Graph,
+        arrays: Arrays,
+        pools: Sequence[Pool | None],
+        changes: Mapping[int, Pool | None] | None = None,
+        reasons: Mapping[str, str] | None = None,
+    ) -> None:
+        self.graph, self.arrays, self._pools = graph, arrays, pools
+        self.changes, self.reasons = changes or {}, reasons or {}
 
-    def pool(self, address: str) -> Pool | None:
-        """The pool as it is here; ``None`` when it is unknown or not in the market."""
-        slot = self.graph.slots.get(address)
-        return None if slot is None else self._pool(slot)
+    @property
+    def changed(self) -> frozenset[str]:
+        """The pools that are other than in the market."""
+        return frozenset(self.graph.ids[slot] for slot in self.changes)
 
-    def pools(self) -> dict[str, Pool]:
-        """All known pools by address."""
-        merged = {**self._pools, **self._pools_over}
-        return {pool.address: pool for pool in merged.values() if pool is not None}
+    @property
+    def market(self) -> View:
+        """Without the changes."""
+        return View(self.graph, self.arrays, self._pools)
 
-    def legs(self, cycle: Cycle) -> list[tuple[Pool, bool]] | None:
-        """The cycle's pools with ``zero_for_one``; ``None`` when one of them is unknown."""
+    def pool(self, pool_id: str) -> Pool | None:
+        """``None`` when it is unknown or not in the market."""
+        slot = self.graph.slots.get(pool_id)
+        return None if slot is None else self.at(slot)
+
+    def at(self, slot: int) -> Pool | None:
+        """The pool in a slot."""
+        return self.changes[slot] if slot in self.changes else self._pools[slot]
+
+    def legs(self, cycle: Cycle) -> Legs | None:
+        """The cycle's pools; ``None`` when one of them is unknown."""
         legs = []
         for leg in cycle:
-            pool = self._pool(leg >> 1)
+            pool = self.at(self.graph.leg_slot[leg])
             if pool is None:
                 return None
-            legs.append((pool, not leg & 1))
+            legs.append((pool, *self.graph.ends[leg]))
         return legs
 
-    def open(self, cycles: Iterable[Cycle]) -> list[Cycle]:
-        """The cycles whose product of rates exceeds one: the only ones that any amount can gain on."""
-        base, over = self._rates, self._rates_over
-        found = []
-        for cycle in cycles:
-            product = 1.0
-            for leg in cycle:
-                rate = over.get(leg)
-                product *= base.get(leg, 0.0) if rate is None else rate
-            if product > 1.0:
-                found.append(cycle)
-        return found
+    def after(self, logs: Iterable[Log], diff: StateDiff | None = None) -> View:
+        """This view after ``logs``, and the change of state ``diff`` that came with them where it is known.
 
-    def after(self, logs: Iterable[Log]) -> View:
-        """This view after ``logs``, in time that grows with the changed pools only; this one stays as it is.
-
-        A pool that cannot follow one of its logs is unknown from there on, with the reason kept: never guessed.
+        A pool that cannot follow one of its logs takes its state from ``diff``; without one it is unknown from there
+        on, with the reason kept: never guessed.
         """
-        slots = self.graph.slots
-        replaced: dict[int, Pool | None] = {}
-        reasons: dict[str, str] = {}
+        changes = dict(self.changes)
+        reasons = dict(self.reasons)
         for log in logs:
-            slot = slots.get(log.address)
-            if slot is None:
-                continue
-            pool = replaced[slot] if slot in replaced else self._pool(slot)
-            if pool is None:
+            slot = self.graph.slot_of(log)
+            pool = None if slot is None else changes.get(slot, self._pools[slot])
+            if pool is None or slot is None:
                 continue
             try:
                 after = pool.apply(log)
             except Exception as error:  # whatever the log broke, the pool's state is no longer known
-                replaced[slot] = None
-                reasons[log.address] = f"{type(error).__name__}: {error}"
+                changes[slot] = None
+                reasons[pool.id] = f"{type(error).__name__}: {error}"
             else:
                 if after is not pool:
-                    replaced[slot] = after
-        return self.replace(replaced, reasons)
+                    changes[slot] = after
+        if diff is not None:
+            self._mend(changes, reasons, diff)
+        return View(self.graph, self.arrays, self._pools, changes, reasons)
 
-    def replace(self, pools: Mapping[int, Pool | None], reasons: Mapping[str, str]) -> View:
-        """This view with other values in some slots; ``None`` takes a pool out, for the reason if one is given."""
-        view = self._shared()
-        view._pools_over = {**self._pools_over, **pools}
-        view._rates_over = dict(self._rates_over)
-        for slot, pool in pools.items():
-            view._rates_over[2 * slot] = _rate(pool, True)
-            view._rates_over[2 * slot + 1] = _rate(pool, False)
-        view.changed = frozenset(self.graph.addresses[slot] for slot in pools)
-        if reasons or not view.changed.isdisjoint(self.unknown):
-            kept = {address: why for address, why in self.unknown.items() if address not in view.changed}
-            view.unknown = kept | dict(reasons)
-        return view
-
-    def flat(self) -> View:
-        """The same values without an overlay: the base of the next ones."""
-        view = self._shared()
-        merged = {**self._pools, **self._pools_over}
-        view._pools = {slot: pool for slot, pool in merged.items() if pool is not None}
-        view._rates = {**self._rates, **self._rates_over}
-        view.changed = self.changed
-        return view
-
-    def _shared(self) -> View:
-        view = View(self.graph)
-        view._pools, view._rates, view.unknown = self._pools, self._rates, self.unknown
-        return view
-
-    def _pool(self, slot: int) -> Pool | None:
-        if slot in self._pools_over:
-            return self._pools_over[slot]
-        return self._pools.get(slot)
-
-
-def _rate(pool: Pool | None, zero_for_one: bool) -> float:
-    if pool is None:
-        return 0.0
-    try:
-        first = next(pool.segments(zero_for_one), None)
-    except (UnknownState, NoLiquidity):
-        return 0.0
-    return 0.0 if first is None else first.y * first.keep / first.x
+    def _mend(self, changes: dict[int, Pool | None], reasons: dict[str, str], diff: StateDiff) -> None:
+        """Gives pools that could not follow their logs the state that ``diff`` has of them."""
+        for slot in [slot for slot, pool in changes.items() if pool is None]:
+            before = self.at(slot)
+            if before is None:
+                continue
+            try:
+                changes[slot] = before.apply_diff(diff)
+            except Exception as error:
+                reasons[before.id] = f"{type(error).__name__}: {error}"
+            else:
+                del reasons[before.id]

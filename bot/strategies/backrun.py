@@ -27,7 +27,7 @@ class Backrun:
             return []
         after = self._market.after(event.logs)
         base_fee = next_base_fee(head)
-        trades = search(after, after.changed, self._gas.least(base_fee), before=self._market.view)
+        trades = search(after, after.changed, self._gas.least(base_fee), beyond=True)
         return [
             Opportunity(
                 strategy=self.name,

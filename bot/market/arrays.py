@@ -1,0 +1,234 @@
+"""The market as flat arrays: what the kernels work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from math import inf, log
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from bot.amm.pool import NoLiquidity, Pool, UnknownState
+from bot.market import kernels
+from bot.market.graph import Graph
+from bot.market.kernels import MAX_HOPS, NONE, Flags, Floats, Ints
+
+_Job = TypeVar("_Job")
+
+FIRST = 16  # segments of a leg that are made at first
+ALL = 4096  # and when a size went beyond them
+NOT_MADE = -1
+ROOM = 1024  # rows that a search has room for at first
+LITTER = 1 << 21  # segments kept, most of pools that have moved on since, before all are forgotten
+MANY = 24  # changed pairs above which a whole scan is quicker than one through each
+
+
+class Sizes(NamedTuple):
+    """Float optima by cycle: the amount in (0 where nothing gains), the profit after the lender's premium, and how far
+    around the amount rounding can hide the true optimum."""
+
+    amounts: Floats
+    profits: Floats
+    spreads: Floats
+
+
+class Arrays:
+    """By leg the logarithm of its marginal rate (minus infinity where the pool is unknown or dry in that direction) and
+    its segments, by pair the best rate. Segments are made when a size needs them first."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._index = graph.index
+        self.rates: Floats = np.empty(0)
+        self._best: Floats = np.empty(0)
+        self._start: Ints = np.empty(0, np.int32)
+        self._count: Ints = np.empty(0, np.int32)
+        self._more: Flags = np.empty(0, np.bool_)
+        self._segments: Floats = np.empty((4, ROOM))  # x, y, keep, capacity
+        self._end = 0
+        self._dirty: set[int] = set()
+        self._found: Ints = np.empty((ROOM, MAX_HOPS), np.int32)
+        self._rows: Ints = np.empty((ROOM, MAX_HOPS), np.int32)
+
+    # --- keeping up ---------------------------------------------------------------------------------------------------
+
+    def put(self, slot: int, pool: Pool | None) -> None:
+        """What a pool is worth from now on."""
+        legs = self._graph.legs(slot)
+        self._grow(legs.stop)
+        for leg in legs:
+            self.rates[leg] = -inf if pool is None else _log_rate(pool, *self._graph.ends[leg])
+        self._count[legs.start : legs.stop] = NOT_MADE
+        self._dirty.update(legs)
+
+    @contextmanager
+    def patched(self, changes: Mapping[int, Pool | None]) -> Iterator[None]:
+        """While in it, with other pools in some slots."""
+        if self._end > LITTER:
+            self._count[:] = NOT_MADE
+            self._end = 0
+        if not changes:
+            yield
+            return
+        self._settle()
+        legs = [leg for slot in changes for leg in self._graph.legs(slot)]
+        pairs = np.unique(self._index.leg_pair[legs])
+        kept = self.rates[legs], self._start[legs], self._count[legs], self._more[legs], self._best[pairs]
+        try:
+            for slot, pool in changes.items():
+                self.put(slot, pool)
+            yield
+        finally:
+            self._dirty.clear()
+            self.rates[legs], self._start[legs], self._count[legs], self._more[legs], self._best[pairs] = kept
+
+    def _grow(self, legs: int) -> None:
+        if legs <= len(self.rates):
+            return
+        more = max(legs, 2 * len(self.rates)) - len(self.rates)
+        self.rates = np.concatenate((self.rates, np.full(more, -inf)))
+        self._start = np.concatenate((self._start, np.zeros(more, np.int32)))
+        self._count = np.concatenate((self._count, np.full(more, NOT_MADE, np.int32)))
+        self._more = np.concatenate((self._more, np.zeros(more, np.bool_)))
+
+    def _settle(self) -> None:
+        """Brings the best rates up to date."""
+        index = self._graph.index
+        if index is not self._index or not len(self._best):
+            self._index, self._best = index, np.full(len(index.pair_in), -inf)
+            pairs = np.arange(len(index.pair_in), dtype=np.int32)
+        elif self._dirty:
+            pairs = np.unique(index.leg_pair[list(self._dirty)])
+        else:
+            return
+        self._dirty.clear()
+        kernels.collapse(pairs, index.pair_start, index.pair_legs, self.rates, self._best)
+
+    # --- finding ------------------------------------------------------------------------------------------------------
+
+    def open_cycles(self, touched: Iterable[int] | None = None) -> Ints:
+        """Cycles of legs (rows, NONE behind the end) whose rates multiply to more than one: the only ones that any
+        amount can gain on; all, or those with at least one of the ``touched`` slots in them."""
+        self._settle()
+        index = self._index
+        wanted = np.zeros(len(self._graph.ids), np.bool_)
+        if touched is None:
+            count = self._scan()
+        else:
+            slots = list(touched)
+            wanted[slots] = True
+            legs = [leg for slot in slots for leg in self._graph.legs(slot)]
+            pairs = np.unique(index.leg_pair[legs]) if legs else np.empty(0, np.int32)
+            count = self._scan_through(pairs) if len(pairs) <= MANY else self._scan()
+        rows = self._found[:count]
+        arguments = (index.pair_start, index.pair_legs, index.leg_slot, self.rates, self._best, wanted, touched is None)
+        count = kernels.spread_out(rows, *arguments, self._rows)
+        if count > len(self._rows):
+            self._rows = np.empty((2 * count, MAX_HOPS), np.int32)
+            count = kernels.spread_out(rows, *arguments, self._rows)
+        return self._rows[:count].copy()
+
+    def _scan(self) -> int:
+        index, graph = self._index, self._graph
+
+        def scan(base: int, found: Ints) -> int:
+            to_base = index.to_base[base]
+            return kernels.scan(
+                base, graph.max_hops, index.out_start, index.pair_out, to_base, index.rank, self._best, found
+            )
+
+        return self._collect(scan, range(len(graph.bases)))
+
+    def _scan_through(self, pairs: Ints) -> int:
+        index, graph = self._index, self._graph
+
+        def scan(job: tuple[int, int], found: Ints) -> int:
+            pair, base = job
+            return kernels.scan_through(
+                pair,
+                base,
+                graph.max_hops,
+                index.out_start,
+                index.pair_in,
+                index.pair_out,
+                index.back,
+                index.from_base[base],
+                index.to_base[base],
+                index.rank,
+                self._best,
+                found,
+            )
+
+        count = self._collect(scan, [(pair, base) for base in range(len(graph.bases)) for pair in pairs.tolist()])
+        if len(pairs) > 1 and count > 1:  # one that holds two of the pairs was found twice
+            unique = np.unique(self._found[:count], axis=0)
+            count = len(unique)
+            self._found[:count] = unique
+        return count
+
+    def _collect(self, scan: Callable[[_Job, Ints], int], jobs: Iterable[_Job]) -> int:
+        """Lets each job write its rows behind the others', with room for all of them."""
+        end = 0
+        for job in jobs:
+            count = scan(job, self._found[end:])
+            if end + count > len(self._found):
+                self._found = np.concatenate((self._found[:end], np.empty((2 * (end + count), MAX_HOPS), np.int32)))
+                count = scan(job, self._found[end:])
+            end += count
+        return end
+
+    # --- sizing -------------------------------------------------------------------------------------------------------
+
+    def sizes(self, cycles: Ints, pools: Callable[[int], Pool | None], premium: float = 0.0) -> Sizes:
+        """Float optima of cycles of legs. ``pools`` gives the pool of a slot, ``premium`` is a lender's share."""
+        self._make_segments(cycles, pools, FIRST)
+        sizes, short = self._size(cycles, premium)
+        if short.any():
+            self._make_segments(cycles[short], pools, ALL)
+            longer, _ = self._size(cycles[short], premium)
+            for whole, part in zip(sizes, longer, strict=True):
+                whole[short] = part
+        return sizes
+
+    def _size(self, cycles: Ints, premium: float) -> tuple[Sizes, Flags]:
+        sizes = Sizes(*(np.empty(len(cycles)) for _ in Sizes._fields))
+        short = np.empty(len(cycles), np.bool_)
+        x, y, keep, capacity = self._segments
+        stretches = self._start, self._count, self._more, x, y, keep, capacity
+        kernels.size(cycles, premium, *stretches, *sizes, short)
+        return sizes, short
+
+    def _make_segments(self, cycles: Ints, pools: Callable[[int], Pool | None], most: int) -> None:
+        legs = np.unique(cycles)
+        if len(legs) and legs[0] == NONE:
+            legs = legs[1:]
+        wanting = (self._count[legs] == NOT_MADE) | (self._more[legs] & (self._count[legs] < most))
+        for leg in legs[wanting].tolist():
+            self._make(leg, pools(self._graph.leg_slot[leg]), most)
+
+    def _make(self, leg: int, pool: Pool | None, most: int) -> None:
+        made: Sequence[tuple[float, float, float, float]] = []
+        if pool is not None:
+            try:
+                made = list(islice(pool.segments(*self._graph.ends[leg]), most + 1))
+            except (UnknownState, NoLiquidity):
+                made = []
+        self._more[leg] = len(made) > most
+        made = made[:most]
+        if self._end + len(made) > self._segments.shape[1]:
+            self._segments = np.concatenate((self._segments, np.empty((4, self._end + len(made)))), axis=1)
+        if made:
+            self._segments[:, self._end : self._end + len(made)] = np.array(made).T
+        self._start[leg], self._count[leg] = self._end, len(made)
+        self._end += len(made)
+
+
+def _log_rate(pool: Pool, i: int, j: int) -> float:
+    """Of what the next (infinitely small) unit in yields, fee taken."""
+    try:
+        first = next(pool.segments(i, j), None)
+    except (UnknownState, NoLiquidity):
+        return -inf
+    return -inf if first is None or not first.y else log(first.y * first.keep / first.x)
