@@ -43,6 +43,8 @@ class Arrays:
         self._index = graph.index
         self.rates: Floats = np.empty(0)
         self._best: Floats = np.empty(0)
+        self._bounds: Floats = np.empty((0, 4, 0))  # by base: see kernels.bound
+        self._undo: Floats = np.empty((ROOM, 3))
         self._start: Ints = np.empty(0, np.int32)
         self._count: Ints = np.empty(0, np.int32)
         self._more: Flags = np.empty(0, np.bool_)
@@ -73,16 +75,35 @@ class Arrays:
             yield
             return
         self._settle()
+        index = self._index
         legs = [leg for slot in changes for leg in self._graph.legs(slot)]
-        pairs = np.unique(self._index.leg_pair[legs])
+        pairs = np.array(sorted({int(index.leg_pair[leg]) for leg in legs}), np.int32)
         kept = self.rates[legs], self._start[legs], self._count[legs], self._more[legs], self._best[pairs]
+        lifted: list[tuple[int, Floats]] = []
         try:
             for slot, pool in changes.items():
                 self.put(slot, pool)
+            self._dirty.clear()
+            kernels.collapse(pairs, index.pair_start, index.pair_legs, self.rates, self._best)
+            for base in range(len(self._graph.bases)):
+                lifted.append((base, self._lift(base, pairs)))
             yield
         finally:
             self._dirty.clear()
             self.rates[legs], self._start[legs], self._count[legs], self._more[legs], self._best[pairs] = kept
+            for base, undo in lifted:
+                kernels.restore(self._bounds[base], undo, len(undo))
+
+    def _lift(self, base: int, pairs: Ints) -> Floats:
+        """Raises a base's bounds; returns what takes that back."""
+        index, bounds = self._index, self._bounds[base]
+        ways = index.out_start, index.pair_in, index.pair_out, index.back, index.rank
+        count = kernels.lift(base, pairs, *ways, self._best, bounds, self._undo)
+        if count > len(self._undo):
+            kernels.restore(bounds, self._undo, len(self._undo))
+            self._undo = np.empty((2 * count, 3))
+            count = kernels.lift(base, pairs, *ways, self._best, bounds, self._undo)
+        return self._undo[:count].copy()
 
     def _grow(self, legs: int) -> None:
         if legs <= len(self.rates):
@@ -105,6 +126,11 @@ class Arrays:
             return
         self._dirty.clear()
         kernels.collapse(pairs, index.pair_start, index.pair_legs, self.rates, self._best)
+        if self._bounds.shape[2] != len(index.rank):
+            self._bounds = np.empty((len(self._graph.bases), 4, len(index.rank)))
+        for base, bounds in enumerate(self._bounds):
+            ways = index.out_start, index.pair_out, index.back, index.to_base[base], index.rank
+            kernels.bound(base, *ways, self._best, bounds)
 
     # --- finding ------------------------------------------------------------------------------------------------------
 
@@ -120,7 +146,7 @@ class Arrays:
             slots = list(touched)
             wanted[slots] = True
             legs = [leg for slot in slots for leg in self._graph.legs(slot)]
-            pairs = np.unique(index.leg_pair[legs]) if legs else np.empty(0, np.int32)
+            pairs = sorted({int(index.leg_pair[leg]) for leg in legs})
             count = self._scan_through(pairs) if len(pairs) <= MANY else self._scan()
         rows = self._found[:count]
         arguments = (index.pair_start, index.pair_legs, index.leg_slot, self.rates, self._best, wanted, touched is None)
@@ -136,12 +162,20 @@ class Arrays:
         def scan(base: int, found: Ints) -> int:
             to_base = index.to_base[base]
             return kernels.scan(
-                base, graph.max_hops, index.out_start, index.pair_out, to_base, index.rank, self._best, found
+                base,
+                graph.max_hops,
+                index.out_start,
+                index.pair_out,
+                to_base,
+                index.rank,
+                self._best,
+                self._bounds[base],
+                found,
             )
 
         return self._collect(scan, range(len(graph.bases)))
 
-    def _scan_through(self, pairs: Ints) -> int:
+    def _scan_through(self, pairs: Sequence[int]) -> int:
         index, graph = self._index, self._graph
 
         def scan(job: tuple[int, int], found: Ints) -> int:
@@ -158,10 +192,11 @@ class Arrays:
                 index.to_base[base],
                 index.rank,
                 self._best,
+                self._bounds[base],
                 found,
             )
 
-        count = self._collect(scan, [(pair, base) for base in range(len(graph.bases)) for pair in pairs.tolist()])
+        count = self._collect(scan, [(pair, base) for base in range(len(graph.bases)) for pair in pairs])
         if len(pairs) > 1 and count > 1:  # one that holds two of the pairs was found twice
             unique = np.unique(self._found[:count], axis=0)
             count = len(unique)

@@ -21,6 +21,8 @@ Flags = NDArray[np.bool_]
 
 MAX_HOPS = 4
 NONE = -1
+OPENING, CLOSING, AHEAD, REACH = range(4)
+LEAST = 1e-12  # of the sum of logarithms: less is rounding, and a gain of less than a wei
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -44,6 +46,82 @@ def collapse(pairs: Ints, pair_start: Ints, pair_legs: Ints, rates: Floats, best
 
 
 @kernel
+def bound(
+    base: int, out_start: Ints, pair_out: Ints, back: Ints, to_base: Ints, rank: Ints, best: Floats, bounds: Floats
+) -> None:
+    """What a base's cycles can begin and end with, by token: rows OPENING and CLOSING of ``bounds`` are the best rates
+    from the base to the token and back, AHEAD and REACH the best over two hops. Minus infinity where there is none, and
+    through better bases."""
+    bounds[:] = -inf
+    opening, closing, ahead, reach = bounds
+    for first in range(out_start[base], out_start[base + 1]):
+        token = pair_out[first]
+        if rank[token] > rank[base]:
+            opening[token] = best[first]
+            closing[token] = best[to_base[token]]
+            for pair in range(out_start[token], out_start[token + 1]):
+                other = pair_out[pair]
+                ahead[other] = max(ahead[other], opening[token] + best[pair])
+                reach[other] = max(reach[other], best[back[pair]] + closing[token])
+
+
+@kernel
+def lift(
+    base: int,
+    pairs: Ints,
+    out_start: Ints,
+    pair_in: Ints,
+    pair_out: Ints,
+    back: Ints,
+    rank: Ints,
+    best: Floats,
+    bounds: Floats,
+    undo: Floats,
+) -> int:
+    """Raises ``bounds`` to what they are at least with new best rates of ``pairs``: what fell stays too high, which a
+    bound may. Writes (row, token, value before) into ``undo``, as many as fit; returns how many there are."""
+    opening, closing, ahead, reach = bounds
+    count = 0
+    for pair in pairs:
+        u, v = pair_in[pair], pair_out[pair]
+        if u == base and rank[v] > rank[base]:
+            count = _set(bounds, OPENING, v, best[pair], undo, count)
+        elif v == base and rank[u] > rank[base]:
+            count = _set(bounds, CLOSING, u, best[pair], undo, count)
+    for pair in pairs:
+        u, v = pair_in[pair], pair_out[pair]
+        if u == base:
+            for after in range(out_start[v], out_start[v + 1]):
+                if opening[v] + best[after] > ahead[pair_out[after]]:
+                    count = _set(bounds, AHEAD, pair_out[after], opening[v] + best[after], undo, count)
+        elif v == base:
+            for after in range(out_start[u], out_start[u + 1]):
+                if best[back[after]] + closing[u] > reach[pair_out[after]]:
+                    count = _set(bounds, REACH, pair_out[after], best[back[after]] + closing[u], undo, count)
+        else:
+            if opening[u] + best[pair] > ahead[v]:
+                count = _set(bounds, AHEAD, v, opening[u] + best[pair], undo, count)
+            if best[pair] + closing[v] > reach[u]:
+                count = _set(bounds, REACH, u, best[pair] + closing[v], undo, count)
+    return count
+
+
+@kernel
+def _set(bounds: Floats, row: int, token: int, value: float, undo: Floats, count: int) -> int:
+    if count < len(undo):
+        undo[count, 0], undo[count, 1], undo[count, 2] = row, token, bounds[row, token]
+        bounds[row, token] = value
+    return count + 1
+
+
+@kernel
+def restore(bounds: Floats, undo: Floats, count: int) -> None:
+    """Takes back what ``lift`` did."""
+    for entry in range(count - 1, -1, -1):
+        bounds[int(undo[entry, 0]), int(undo[entry, 1])] = undo[entry, 2]
+
+
+@kernel
 def scan(
     base: int,
     max_hops: int,
@@ -52,41 +130,52 @@ def scan(
     to_base: Ints,
     rank: Ints,
     best: Floats,
+    bounds: Floats,
     found: Ints,
 ) -> int:
     """Cycles of pairs from a base token with a product of best rates above one: rows of pairs into ``found``, as many
-    as fit; returns how many there are. A token that is a better base is left out: its own scan finds those cycles.
-
-    ``reach`` bounds what the last two hops can bring, so that most first two hops are dismissed at once."""
-    tokens = len(rank)
-    closing = np.full(tokens, -inf)
-    for token in range(tokens):
-        if to_base[token] != NONE and rank[token] > rank[base]:
-            closing[token] = best[to_base[token]]
-    reach = np.full(tokens, -inf)
-    if max_hops > 3:
-        for token in range(tokens):
-            for pair in range(out_start[token], out_start[token + 1]):
-                reach[token] = max(reach[token], best[pair] + closing[pair_out[pair]])
+    as fit; returns how many there are. A token that is a better base is left out: its own scan finds those cycles."""
+    closing, reach = bounds[CLOSING], bounds[REACH]
     count = 0
     for first in range(out_start[base], out_start[base + 1]):
         a = pair_out[first]
         if rank[a] <= rank[base]:
             continue
-        if best[first] + closing[a] > 0:
+        if best[first] + closing[a] > LEAST:
             count = _emit(found, count, first, to_base[a], NONE, NONE)
-        for second in range(out_start[a], out_start[a + 1]):
-            b = pair_out[second]
-            if rank[b] <= rank[base]:
-                continue
-            two = best[first] + best[second]
-            if max_hops > 2 and two + closing[b] > 0:
-                count = _emit(found, count, first, second, to_base[b], NONE)
-            if two + reach[b] > 0:
-                for third in range(out_start[b], out_start[b + 1]):
-                    c = pair_out[third]
-                    if c != a and two + best[third] + closing[c] > 0:
-                        count = _emit(found, count, first, second, third, to_base[c])
+        if max_hops > 2:
+            for second in range(out_start[a], out_start[a + 1]):
+                b = pair_out[second]
+                two = best[first] + best[second]
+                if two + closing[b] > LEAST:
+                    count = _emit(found, count, first, second, to_base[b], NONE)
+                if max_hops > 3 and two + reach[b] > 0 and rank[b] > rank[base]:
+                    count = _two_home(
+                        two, first, second, a, b, out_start, pair_out, to_base, best, closing, found, count
+                    )
+    return count
+
+
+@kernel
+def _two_home(
+    two: float,
+    first: int,
+    second: int,
+    a: int,
+    b: int,
+    out_start: Ints,
+    pair_out: Ints,
+    to_base: Ints,
+    best: Floats,
+    closing: Floats,
+    found: Ints,
+    count: int,
+) -> int:
+    """The ways home in two hops, behind a first hop to ``a`` and a second one to ``b``."""
+    for third in range(out_start[b], out_start[b + 1]):
+        c = pair_out[third]
+        if c != a and two + best[third] + closing[c] > LEAST:
+            count = _emit(found, count, first, second, third, to_base[c])
     return count
 
 
@@ -103,72 +192,60 @@ def scan_through(
     to_base: Ints,
     rank: Ints,
     best: Floats,
+    bounds: Floats,
     found: Ints,
 ) -> int:
     """As ``scan``, but of cycles with this one pair in them."""
+    opening, closing, ahead, reach = bounds
     u, v = pair_in[pair], pair_out[pair]
-    rate, above = best[pair], rank[base]
+    rate = best[pair]
     if rate == -inf:
         return 0
     count = 0
     if u == base:
-        if rank[v] <= above:
+        if rank[v] <= rank[base]:
             return 0
-        close = to_base[v]
-        if close != NONE and rate + best[close] > 0:
-            count = _emit(found, count, pair, close, NONE, NONE)
-        for second in range(out_start[v], out_start[v + 1]):
-            b = pair_out[second]
-            if rank[b] <= above:
-                continue
-            two, close = rate + best[second], to_base[b]
-            if max_hops > 2 and close != NONE and two + best[close] > 0:
-                count = _emit(found, count, pair, second, close, NONE)
-            if max_hops > 3:
-                for third in range(out_start[b], out_start[b + 1]):
-                    close = to_base[pair_out[third]]
-                    if close != NONE and two + best[third] + best[close] > 0:
-                        c = pair_out[third]
-                        if c != v and rank[c] > above:
-                            count = _emit(found, count, pair, second, third, close)
+        if rate + closing[v] > LEAST:
+            count = _emit(found, count, pair, to_base[v], NONE, NONE)
+        if max_hops > 2:
+            for second in range(out_start[v], out_start[v + 1]):
+                b = pair_out[second]
+                two = rate + best[second]
+                if two + closing[b] > LEAST:
+                    count = _emit(found, count, pair, second, to_base[b], NONE)
+                if max_hops > 3 and two + reach[b] > 0 and rank[b] > rank[base]:
+                    count = _two_home(
+                        two, pair, second, v, b, out_start, pair_out, to_base, best, closing, found, count
+                    )
     elif v == base:
-        if rank[u] <= above:
+        if rank[u] <= rank[base]:
             return 0
-        start = from_base[u]
-        if start != NONE and best[start] + rate > 0:
-            count = _emit(found, count, start, pair, NONE, NONE)
-        for out in range(out_start[u], out_start[u + 1]):
-            b = pair_out[out]
-            if rank[b] <= above:
-                continue
-            second = back[out]
-            two, start = best[second] + rate, from_base[b]
-            if max_hops > 2 and start != NONE and best[start] + two > 0:
-                count = _emit(found, count, start, second, pair, NONE)
-            if max_hops > 3:
-                for out2 in range(out_start[b], out_start[b + 1]):
-                    a = pair_out[out2]
-                    start = from_base[a]
-                    if start != NONE and best[start] + best[back[out2]] + two > 0 and a != u and rank[a] > above:
-                        count = _emit(found, count, start, back[out2], second, pair)
-    elif rank[u] > above and rank[v] > above:
-        start, close = from_base[u], to_base[v]
-        if max_hops > 2 and start != NONE and close != NONE and best[start] + rate + best[close] > 0:
-            count = _emit(found, count, start, pair, close, NONE)
-        if max_hops > 3 and start != NONE:
-            two = best[start] + rate
+        if opening[u] + rate > LEAST:
+            count = _emit(found, count, from_base[u], pair, NONE, NONE)
+        if max_hops > 2:
+            for out in range(out_start[u], out_start[u + 1]):
+                b, second = pair_out[out], back[out]
+                two = best[second] + rate
+                if rank[b] > rank[base] and opening[b] + two > LEAST:
+                    count = _emit(found, count, from_base[b], second, pair, NONE)
+                if max_hops > 3 and rank[b] > rank[base] and ahead[b] + two > 0:
+                    for out2 in range(out_start[b], out_start[b + 1]):
+                        a = pair_out[out2]
+                        if a != u and opening[a] + best[back[out2]] + two > LEAST:
+                            count = _emit(found, count, from_base[a], back[out2], second, pair)
+    elif rank[u] > rank[base] and rank[v] > rank[base] and max_hops > 2:
+        if opening[u] + rate + closing[v] > LEAST:
+            count = _emit(found, count, from_base[u], pair, to_base[v], NONE)
+        if max_hops > 3 and opening[u] + rate + reach[v] > 0:
             for third in range(out_start[v], out_start[v + 1]):
                 c = pair_out[third]
-                close = to_base[c]
-                if close != NONE and two + best[third] + best[close] > 0 and c != u and rank[c] > above:
-                    count = _emit(found, count, start, pair, third, close)
-        if max_hops > 3 and close != NONE:
-            two = rate + best[close]
+                if c != u and opening[u] + rate + best[third] + closing[c] > LEAST:
+                    count = _emit(found, count, from_base[u], pair, third, to_base[c])
+        if max_hops > 3 and ahead[u] + rate + closing[v] > 0:
             for out in range(out_start[u], out_start[u + 1]):
                 a = pair_out[out]
-                start = from_base[a]
-                if start != NONE and best[start] + best[back[out]] + two > 0 and a != v and rank[a] > above:
-                    count = _emit(found, count, start, back[out], pair, close)
+                if a != v and opening[a] + best[back[out]] + rate + closing[v] > LEAST:
+                    count = _emit(found, count, from_base[a], back[out], pair, to_base[v])
     return count
 
 
@@ -217,7 +294,7 @@ def spread_out(
             bound = total[depth + 1]
             for later in range(depth + 1, hops):
                 bound += best[row[later]]
-            fits = bound > 0
+            fits = bound > (LEAST if depth + 1 == hops else 0.0)
             for earlier in range(depth):
                 if leg_slot[pair_legs[place[earlier]]] == leg_slot[leg]:
                     fits = False
