@@ -75,7 +75,7 @@ def fundings(trade: Trade, *, own: int = 0, offers: Iterable[Offer] = (), nested
     """All that could pay for a trade, whether they hold enough or not. ``own`` is what the executor has of the token.
     A pool of the trade cannot lend to it: it is locked meanwhile. ``nested``: its pools may pay first."""
     yield Funding(Capital.OWN, own, OWN_GAS)
-    if nested:
+    if nested and any(hop.kind in NESTED_GAS for hop in trade.route):
         first = "v3" if any(hop.kind == "v3" for hop in trade.route) else "v2"
         yield Funding(Capital.NESTED, None, NESTED_GAS[first])
     pools = {hop.pool for hop in trade.route}

@@ -4,6 +4,8 @@ A v3 pool pays its output before it asks, in its callback, for the input; a v2 p
 capital: one hop, the anchor, goes first; in its callback the hops behind it bring home the end of the cycle, then the
 hops before it are fed from that and pay the anchor. What is left is the profit.
 
+Other venues pull their input from the executor and pay it: they cannot go first.
+
 A cycle in WETH through pools of the book, of v2 pairs and at most one other pool at an end, becomes a route: fewer
 bytes and less gas. Any other becomes steps.
 """
@@ -15,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.engine.types import Hop, Trade
+from bot.execution import venues
 from bot.execution.bid import bid_of
 from bot.execution.book import V2_POOLS, Book, Kind
 from bot.execution.codec import MAX_V2_HOPS, MOST_IN_ROUTE, pack
@@ -73,7 +76,7 @@ def plan(
     weth: str = MAINNET_WETH,
     book: Book = Book.EMPTY,
 ) -> Plan:
-    """A route where ``book`` and the trade's shape allow it, else steps of a cycle of v2 and v3 hops. ``anchor`` is
+    """A route where ``book`` and the trade's shape allow it, else steps of a cycle. ``anchor`` is
     the index of the hop that pays first, if the capital's own choice is not wanted. A token that is not ``weth`` is
     named in the steps: the default is right on any chain, the chain's own is cheapest.
 
@@ -143,8 +146,6 @@ def _check(trade: Trade) -> None:
     route = trade.route
     if len(trade.amounts) != len(route) + 1 or route[0].token_in != route[-1].token_out:
         raise ValueError("not a cycle with one amount more than hops")
-    if any(hop.kind not in ("v2", "v3") for hop in route):
-        raise ValueError("the executor knows hops of the kinds v2 and v3")
     if len({hop.pool for hop in route}) < len(route):
         raise ValueError("a pool is locked while its own swap goes on: each may be in a route once")
 
@@ -153,7 +154,7 @@ def _anchor(trade: Trade, capital: Capital) -> int:
     kinds = [hop.kind for hop in trade.route]
     wanted = "v2" if capital is Capital.V2_FLASH or "v3" not in kinds else "v3"
     if wanted not in kinds:
-        raise ValueError("a v2 flash swap needs a v2 hop")
+        raise ValueError("a trade that pays for itself needs a v2 or v3 hop, a v2 flash swap a v2 hop")
     return len(kinds) - 1 - kinds[::-1].index(wanted)
 
 
@@ -228,6 +229,8 @@ class _Planner:
         return self._deliver(len(self._route), Recipient.EXECUTOR, base=0)
 
     def loan(self, lender: LoanSource) -> list[Step]:
+        if lender.kind is Lender.V4 and any(hop.kind == "v4" for hop in self._route):
+            raise ValueError("v4's manager is locked while it lends: it cannot be in the route too")
         token, amount = self._token(0), self._amounts[0]
         steps = self.own()
         owed = amount + lender.fee
@@ -269,17 +272,31 @@ class _Planner:
         """Steps that bring the input of hop ``index`` (of the end of the cycle) to ``to``, out of the input of hop
         ``base``, which the executor holds (or, ``prepaid``, which the pair ``base`` has got already)."""
         if index == base:
-            return [Pay(self._amounts[base], self._token(base))] if to is Recipient.CALLER else []
+            return self._pass_on(base, to)
         last = self._route[index - 1]
         if last.kind == "v3":
             return [self._first(index - 1, to, self._deliver(index - 1, Recipient.CALLER, base=base, prepaid=prepaid))]
+        if last.kind != "v2":
+            start = venues.together(self._route, index - 1, base)
+            before = self._deliver(start, Recipient.EXECUTOR, base=base, prepaid=prepaid)
+            swap = venues.steps(self._route[start:index], self._amounts[start : index + 1], self._weth)
+            return [*before, *swap, *self._pass_on(index, to)]
         start = index - 1
         while start > base and self._route[start - 1].kind == "v2":
             start -= 1
+        if start > base and self._route[start - 1].kind != "v3":
+            before = self._deliver(start, Recipient.EXECUTOR, base=base, prepaid=prepaid)
+            return [*before, *self._chains(start, index, to, paid=False)]
         if start > base:
             before = self._deliver(start, Recipient.NEXT_POOL, base=base, prepaid=prepaid)
             return [*before, *self._chains(start, index, to, paid=True)]
         return [*self._chains(start, index, to, paid=prepaid)]
+
+    def _pass_on(self, index: int, to: Recipient) -> list[Step]:
+        """What the executor holds of the input of hop ``index``, to ``to``."""
+        if index == len(self._route) or to is not Recipient.CALLER:
+            return []
+        return [Pay(self._amounts[index], self._token(index))]
 
     def _chains(self, start: int, index: int, to: Recipient, *, paid: bool) -> Iterator[V2Chain]:
         """The pairs ``start`` to before ``index``, of which the first has been ``paid`` or is to be; as one chain, or

@@ -110,10 +110,11 @@ class Summary:
 
 def trade_to_text(trade: Trade) -> str:
     """A trade as JSON; amounts as decimal text, for they outgrow other readers' numbers."""
-    hops = [[hop.pool, hop.kind, hop.token_in, hop.token_out] for hop in trade.route]
+    hops = [[hop.pool, hop.kind, hop.token_in, hop.token_out, *hop.terms] for hop in trade.route]
     return json.dumps({"hops": hops, "amounts": [str(amount) for amount in trade.amounts]})
 
 
 def trade_from_text(text: str) -> Trade:
     value = json.loads(text)
-    return Trade(tuple(Hop(*hop) for hop in value["hops"]), tuple(map(int, value["amounts"])))
+    hops = (Hop(pool, kind, token_in, out, tuple(terms)) for pool, kind, token_in, out, *terms in value["hops"])
+    return Trade(tuple(hops), tuple(map(int, value["amounts"])))

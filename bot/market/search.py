@@ -23,12 +23,14 @@ def search(
     *,
     beyond: bool = False,
     premium: int = 0,
+    most: int | None = None,
 ) -> list[Trade]:
     """The best trade of every cycle that gains, through one of the ``touched`` pools or through any.
 
     ``least`` is the smallest profit worth having, in wei by the token a cycle starts in (1 where it is not named),
     after ``premium``, what a lender takes of the amount, in millionths. ``beyond`` leaves out a cycle that gains as
-    much in the market without the view's changes. Best first, ties by pools; amounts are exact quotes on ``view``.
+    much in the market without the view's changes. Only the ``most`` cycles that promise most are looked into. Best
+    first, ties by pools; amounts are exact quotes on ``view``.
     """
     graph, arrays = view.graph, view.arrays
     slots = None if touched is None else [graph.slots[pool_id] for pool_id in touched if pool_id in graph.slots]
@@ -42,7 +44,10 @@ def search(
     if beyond:
         floor = np.maximum(floor, ceiling(_in_market(view, cycles, share)))
     found = []
-    for row in np.flatnonzero((ceiling(sizes) >= floor) & (sizes.amounts > 0)):
+    promising = np.flatnonzero((ceiling(sizes) >= floor) & (sizes.amounts > 0))
+    if most is not None and len(promising) > most:
+        promising = promising[np.argsort(-sizes.profits[promising], kind="stable")[:most]]
+    for row in promising:
         cycle: Cycle = tuple(leg for leg in cycles[row].tolist() if leg != NONE)
         trade = _refined(view, cycle, sizes, int(row), premium)
         if trade is not None and profit(trade, premium) >= floor[row]:

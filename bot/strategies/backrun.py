@@ -10,6 +10,9 @@ from bot.market.market import Market
 from bot.market.search import search
 from bot.strategies.gas import GasPolicy
 
+MOST = 4
+"""Cycles refined for one transaction: they share its pools, so that only one of them will hold."""
+
 
 class Backrun:
     """Trades on the state that the pending transaction leaves. A cycle that gains as much without the transaction is
@@ -27,7 +30,7 @@ class Backrun:
             return []
         after = self._market.after(event.logs)
         base_fee = next_base_fee(head)
-        trades = search(after, after.changed, self._gas.least(base_fee), beyond=True)
+        trades = search(after, after.changed, self._gas.least(base_fee), beyond=True, most=MOST)
         return [
             Opportunity(
                 strategy=self.name,
