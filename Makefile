@@ -62,6 +62,8 @@ lock: ## resolve again and write requirements/*.txt and package-lock.json; needs
 	uv pip compile $(UV_LOCK) -o requirements/runtime.txt -c requirements/dev.txt requirements/runtime.in
 	uv pip compile $(UV_LOCK) -o requirements/brownie.txt requirements/brownie.in
 	uv pip compile $(UV_LOCK) -o requirements/halmos.txt requirements/halmos.in
+	uv pip compile $(UV_LOCK) -o requirements/peers.txt requirements/peers.in
+	uv pip compile $(UV_LOCK:3.11=3.13) -o requirements/peers-degenbot.txt requirements/peers-degenbot.in
 	npm install --package-lock-only --ignore-scripts
 
 # No host in a lock: everyone installs from where they usually do. `make lock UPGRADE=--upgrade` takes newer versions.

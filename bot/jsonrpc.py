@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -28,14 +29,21 @@ class _Error(msgspec.Struct):
     data: Any = None
 
 
-class _Answer(msgspec.Struct):
+_T = TypeVar("_T")
+
+
+class _Answer(msgspec.Struct, Generic[_T]):
     id: Any = None
-    result: Any = msgspec.UNSET
+    result: _T | msgspec.UnsetType | None = msgspec.UNSET
     error: _Error | None = None
 
 
-_decode_one = msgspec.json.Decoder(_Answer).decode
-_decode_many = msgspec.json.Decoder(list[_Answer]).decode
+@lru_cache
+def _decoder(kind: Any) -> Callable[[bytes], _Answer[Any]]:
+    return msgspec.json.Decoder(_Answer[kind]).decode
+
+
+_decode_many = msgspec.json.Decoder(list[_Answer[Any]]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -83,6 +91,11 @@ class JsonRpc:
         raw = await self.post(self.request(method, params), headers)
         return parse(method, raw)
 
+    async def call_as(self, kind: type[_T], method: str, *params: Any) -> _T:
+        """The result of one call, decoded from its bytes straight into ``kind``. Raises RpcError, RpcUnreachable."""
+        result: _T = parse(method, await self.post(self.request(method, params)), kind)
+        return result
+
     async def batch(self, calls: Sequence[tuple[str, Sequence[Any]]], *, size: int = 500) -> list[Any]:
         """Results in the order of ``calls``; a call that failed gives its RpcError in place of a result."""
         results: list[Any] = []
@@ -110,15 +123,19 @@ class JsonRpc:
         return results
 
 
-def parse(method: str, raw: bytes) -> Any:
-    """The result in a raw answer. Raises RpcError, RpcUnreachable."""
+def parse(method: str, raw: bytes, kind: Any = Any) -> Any:
+    """The result in a raw answer, a value of ``kind``. Raises RpcError, and RpcUnreachable also where the result is of
+    another kind."""
     try:
-        answer = _decode_one(raw)
+        answer = _decoder(kind)(raw)
+    except msgspec.ValidationError as error:
+        raise RpcUnreachable(f"{method}: the answer is not what was asked for: {error}") from None
     except msgspec.MsgspecError:
         raise RpcUnreachable(f"{method}: the answer is not JSON-RPC") from None
     if answer.error:
         raise RpcError(method, answer.error.code, answer.error.message, answer.error.data)
-    if answer.result is msgspec.UNSET:  # a proxy's complaint, say: none of our questions has that for an answer
+    # A proxy's complaint, say, or null where a kind is named: none of our questions has that for an answer.
+    if answer.result is msgspec.UNSET or (answer.result is None and kind is not Any):
         raise RpcUnreachable(f"{method}: the answer has no result")
     return answer.result
 

@@ -2,7 +2,7 @@
 
 Standard library only; starts on any Python 3.7 or later, to say plainly what is missing, and goes on with a fitting
 one. Each step is skipped when what it depends on has not changed. With `--with NAME` also a tool's own environment;
-the exit status is 3 where only the network for that is missing.
+the exit status is 3 where only the network or the Python for that is missing.
 """
 
 from __future__ import annotations
@@ -29,8 +29,14 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 NODE_MODULES = ROOT / "node_modules"
 PYTHON_LOCK = ROOT / "requirements" / "dev.txt"
-APART = ("brownie", "halmos")
-"""Tools in environments of their own, .build/NAME/venv, from requirements/NAME.txt: they cannot share one with ape."""
+APART: dict[str, tuple[int, int] | None] = {
+    "brownie": None,
+    "halmos": None,
+    "peers": None,
+    "peers-degenbot": (3, 13),
+}
+"""Tools in environments of their own, .build/NAME/venv, from requirements/NAME.txt: they cannot share one with ape.
+The least Python, where it has to be a newer one than ours. `peers` are what `mev bench` compares with."""
 
 STAMP = ".mevkit-setup"
 
@@ -53,6 +59,10 @@ class CannotSetUp(Exception):
 
 class NoNetwork(CannotSetUp):
     """A registry was not reached."""
+
+
+class NoPython(CannotSetUp):
+    """No interpreter here is new enough."""
 
 
 def main() -> int:
@@ -128,12 +138,12 @@ def install_python() -> None:
     (VENV / STAMP).write_text(python_digest())
 
 
-def install_locked(venv: Path, lock: Path) -> list[str]:
+def install_locked(venv: Path, lock: Path, base: str = BASE_PYTHON) -> list[str]:
     """A virtual environment with exactly the locked packages; the command that installs more into it."""
     uv = shutil.which("uv")
     python = venv / "bin" / "python"
-    if not environment_fits(python, needs_pip=not uv):
-        make_environment(venv, uv)
+    if not environment_fits(python, base, needs_pip=not uv):
+        make_environment(venv, uv, base)
     if uv:
         pip = [uv, "pip", "install", "--quiet", "--python", str(python)]
     else:
@@ -146,19 +156,40 @@ def python_digest() -> str:
     return digest([PYTHON_LOCK, ROOT / "pyproject.toml"])
 
 
-def environment_fits(python: Path, needs_pip: bool) -> bool:
-    """Whether it works, is of this version, and, unless uv installs, has pip (one that uv made has none)."""
-    if not python.exists():
-        return False
-    ask = "import sys; print('%d.%d' % sys.version_info[:2])" + ("; import pip" if needs_pip else "")
-    answer = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=False)
-    return answer.returncode == 0 and answer.stdout.strip() == ".".join(map(str, sys.version_info[:2]))
+def environment_fits(python: Path, base: str, needs_pip: bool) -> bool:
+    """Whether it works, is of base's version, and, unless uv installs, has pip (one that uv made has none)."""
+    found = version_of(str(python), "import pip" if needs_pip else "")
+    return found is not None and found == version_of(base)
 
 
-def make_environment(at: Path, uv: str | None) -> None:
+def version_of(python: str, statement: str = "") -> tuple[int, int] | None:
+    """None where it does not run (a version manager's stand-in on PATH, say), or the statement fails in it."""
+    ask = f"import sys; print(*sys.version_info[:2])\n{statement}"
+    try:
+        answer = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    if answer.returncode != 0:
+        return None
+    major, minor = map(int, answer.stdout.split())
+    return major, minor
+
+
+def newer_python(least: tuple[int, int]) -> str:
+    """The oldest on PATH or among pyenv's that is at least so new. Raises NoPython."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    for minor in range(least[1], least[1] + 5):
+        name = f"python{least[0]}.{minor}"
+        for candidate in [shutil.which(name), *pyenv.glob(f"*/bin/{name}")]:
+            if candidate and version_of(str(candidate)) == (least[0], minor):
+                return str(candidate)
+    raise NoPython(f"no Python {least[0]}.{least[1]} or later")
+
+
+def make_environment(at: Path, uv: str | None, base: str) -> None:
     shutil.rmtree(at, ignore_errors=True)
     if uv:
-        run([uv, "venv", "--quiet", "--python", BASE_PYTHON, str(at)])
+        run([uv, "venv", "--quiet", "--python", base, str(at)])
         return
     try:
         import ensurepip  # noqa: F401
@@ -169,7 +200,7 @@ def make_environment(at: Path, uv: str | None) -> None:
             f"this Python has no venv module. On Debian and Ubuntu: apt install python{version}-venv; "
             "elsewhere install uv. Then run make setup again."
         ) from None
-    run([BASE_PYTHON, "-m", "venv", str(at)])
+    run([base, "-m", "venv", str(at)])
 
 
 # --- npm --------------------------------------------------------------------------------------------------------------
@@ -307,23 +338,27 @@ def devnet_digest() -> str:
 
 
 def set_up_apart(tool: str) -> int:
-    """The exit status: 3 without a network, when all but this tool can go on. Raises CannotSetUp otherwise."""
+    """The exit status: 3 without a network or its Python, when all but this tool can go on. Raises CannotSetUp
+    otherwise."""
     if tool not in APART:
         raise CannotSetUp(f"there is no environment for {tool}: say --with and one of {', '.join(APART)}")
     venv, lock = BUILD / tool / "venv", ROOT / "requirements" / f"{tool}.txt"
 
     def is_current() -> bool:
-        return (venv / "bin" / tool).exists() and read(venv / STAMP) == digest([lock])
+        return (venv / "bin" / "python").exists() and read(venv / STAMP) == digest([lock])
 
     def install() -> None:
+        least = APART[tool]
+        base = newer_python(least) if least else BASE_PYTHON
         venv.parent.mkdir(exist_ok=True)
-        install_locked(venv, lock)
+        install_locked(venv, lock, base)
         (venv / STAMP).write_text(digest([lock]))
 
     try:
         take(((tool, is_current, install),))
-    except NoNetwork:
-        print(f"setup: {tool} is not installed, as there is no network for it, and is left out", file=sys.stderr)
+    except (NoNetwork, NoPython) as error:
+        why = error if isinstance(error, NoPython) else "no network"
+        print(f"setup: {tool} is not installed, as there is {why} for it, and is left out", file=sys.stderr)
         return 3
     return 0
 

@@ -11,7 +11,7 @@ import structlog
 
 from bot.chain.subscription import subscribe
 from bot.engine.clock import Clock
-from bot.engine.decode import header, log
+from bot.engine.decode import LogEntry, header, log
 from bot.engine.types import Event, Header, NewHead, StateDiff
 from bot.jsonrpc import JsonRpc, RpcError
 from bot.simulation.node import state_diffs
@@ -35,7 +35,7 @@ class HeadCollector:
         self._refusals = 0
 
     async def events(self) -> AsyncIterator[Event]:
-        async for announced in subscribe(self._ws_url, "newHeads"):
+        async for announced in subscribe(self._ws_url, dict[str, Any], "newHeads"):
             seen_ns = self._clock.now_ns()
             tip = announced or await self._rpc.call("eth_getBlockByNumber", "latest", False)
             for block in await self._missing(tip):
@@ -60,10 +60,10 @@ class HeadCollector:
     async def _complete(self, block: dict[str, Any], seen_ns: int) -> NewHead:
         full, logs, diff = await asyncio.gather(
             self._rpc.call("eth_getBlockByHash", block["hash"], False),
-            self._rpc.call("eth_getLogs", {"blockHash": block["hash"]}),
+            self._rpc.call_as(tuple[LogEntry, ...], "eth_getLogs", {"blockHash": block["hash"]}),
             self._diff(int(block["number"], 16)),
         )
-        return NewHead(header(full), tuple(log(entry) for entry in logs), diff, tuple(full["transactions"]), seen_ns)
+        return NewHead(header(full), tuple(map(log, logs)), diff, tuple(full["transactions"]), seen_ns)
 
     async def _diff(self, number: int) -> StateDiff | None:
         """``None`` where the node gives none; one that refuses several times in a row is not asked again."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from bot.chain.subscription import subscribe
 from bot.engine.clock import Clock
-from bot.engine.decode import transaction
+from bot.engine.decode import TransactionBody, transaction
 from bot.engine.types import Event, PendingTx
 from bot.jsonrpc import JsonRpc
 
@@ -24,15 +26,21 @@ class MempoolCollector:
         self._seen: dict[str, None] = {}
 
     async def events(self) -> AsyncIterator[Event]:
-        async for body in subscribe(self._ws_url, "newPendingTransactions", True):
+        announcements = subscribe(self._ws_url, TransactionBody | str, "newPendingTransactions", True)  # type: ignore[arg-type]
+        async for announced in announcements:
             seen_ns = self._clock.now_ns()
-            if isinstance(body, str):
-                body = await self._rpc.call("eth_getTransactionByHash", body)
-            if not isinstance(body, dict) or body["hash"] in self._seen or body["from"].lower() in self._own:
+            body = await self._body(announced)
+            if body is None or body.hash in self._seen or body.sender.lower() in self._own:
                 continue
-            self._seen[body["hash"]] = None
+            self._seen[body.hash] = None
             if len(self._seen) > REMEMBERED:
                 del self._seen[next(iter(self._seen))]
             decoded = transaction(body)
             if decoded is not None:
                 yield PendingTx(decoded, seen_ns)
+
+    async def _body(self, announced: TransactionBody | str | None) -> TransactionBody | None:
+        if not isinstance(announced, str):
+            return announced
+        body = await self._rpc.call("eth_getTransactionByHash", announced)
+        return msgspec.convert(body, TransactionBody | None)

@@ -9,14 +9,27 @@ from itertools import combinations
 
 from bot import abi
 from bot.chain.pool_reader import LoadResult, PoolInfo, PoolReader
+from bot.chain.readers.balancer import Balancer
+from bot.chain.readers.curve_crypto import CurveCrypto
+from bot.chain.readers.curve_stable import CurveStable
+from bot.chain.readers.solidly import Solidly
 from bot.chain.readers.uniswap_v2 import UniswapV2
 from bot.chain.readers.uniswap_v3 import UniswapV3
+from bot.chain.readers.uniswap_v4 import UniswapV4
+from bot.chain.readers.vaults import Vaults, Weth
 from bot.chain.state_reader import Block, StateReader
 from bot.jsonrpc import JsonRpc
 
 READERS: tuple[PoolReader, ...] = (
+    Solidly(),
     UniswapV2(),
     UniswapV3(),
+    UniswapV4(),
+    CurveCrypto(),
+    CurveStable(),
+    Balancer(),
+    Vaults(),
+    Weth(),
 )
 
 REACH = 10_000

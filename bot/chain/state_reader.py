@@ -35,3 +35,8 @@ class StateReader:
         return [
             answer if isinstance(answer, RpcError) else abi.to_bytes(answer) for answer in await self._rpc.batch(batch)
         ]
+
+    async def timestamp(self) -> int | None:
+        """The block's time in seconds; None where it is not known."""
+        (answer,) = await self._rpc.batch([("eth_getBlockByNumber", [self._block, False])])
+        return int(answer["timestamp"], 16) if isinstance(answer, dict) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import aiohttp
 import msgspec
@@ -14,25 +14,27 @@ HEARTBEAT = 15.0  # seconds between pings; a peer that answers none is gone
 LARGEST_FRAME = 64 * 1024 * 1024
 
 
-class _Params(msgspec.Struct):
-    result: Any = None
+_T = TypeVar("_T")
 
 
-class _Frame(msgspec.Struct):
-    id: Any = None
-    result: Any = None
+class _Params(msgspec.Struct, Generic[_T], frozen=True, gc=False):
+    result: _T
+
+
+class Frame(msgspec.Struct, Generic[_T], frozen=True, gc=False):
+    """A message of a subscription: its confirmation, an error, or a notification whose ``result`` is a ``_T``."""
+
     error: dict[str, Any] | None = None
-    method: str | None = None
-    params: _Params | None = None
+    params: _Params[_T] | None = None
 
 
-_decode = msgspec.json.Decoder(_Frame).decode
+async def subscribe(ws_url: str, kind: type[_T], *params: Any) -> AsyncIterator[_T | None]:
+    """Yields ``None`` once the node has confirmed, then each notification's ``result``, decoded from the message's
+    bytes straight into ``kind``. Ends when the node closes.
 
-
-async def subscribe(ws_url: str, *params: Any) -> AsyncIterator[Any]:
-    """Yields ``None`` once the node has confirmed, then each notification's ``result``. Ends when the node closes.
-
-    Raises RpcError where the node refuses the subscription, RpcUnreachable where there is no node."""
+    Raises RpcError where the node refuses the subscription, RpcUnreachable where there is no node, or what it sends is
+    of another kind."""
+    decode = msgspec.json.Decoder(Frame[kind]).decode  # type: ignore[valid-type]
     request = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": params})
     async with aiohttp.ClientSession() as session:
         try:
@@ -44,7 +46,10 @@ async def subscribe(ws_url: str, *params: Any) -> AsyncIterator[Any]:
             async for message in socket:
                 if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     return
-                frame = _decode(message.data)
+                try:
+                    frame = decode(message.data)
+                except msgspec.MsgspecError as error:
+                    raise RpcUnreachable(f"a message of the subscription is not {params[0]}: {error}") from None
                 if frame.error:
                     raise RpcError("eth_subscribe", int(frame.error.get("code", 0)), str(frame.error.get("message")))
                 yield frame.params.result if frame.params else None

@@ -78,15 +78,20 @@ def _print(results: list[Result]) -> None:
     console = Console(width=None if sys.stdout.isatty() else UNSEEN)
     for bench in dict.fromkeys(result.bench for result in results):
         rows = [result for result in results if result.bench == bench]
-        table = Table(title=f"{bench}, {rows[0].unit}")
+        table = Table(title=bench)
         details = list(dict.fromkeys(key for row in rows for key in row.details))
-        heads = ["", "ours", rows[0].peer, "difference", "ratio", "goal", *details]
-        for head in heads:
-            table.add_column(head, justify="left" if not head else "right")
+        for head in ("", "unit", "ours", "peer's", "peer", "ratio", "goal", *details):
+            table.add_column(head, justify="right" if head in ("ours", "peer's", "ratio", "goal", *details) else "left")
         for row in rows:
-            goal = "" if row.goal is None else f"{row.goal:,}" + ("" if row.value <= row.goal else " missed")
-            figures = [f"{row.value:,}", f"{row.peer_value:,}", f"{row.value - row.peer_value:+,}"]
-            cells = [f"{row.details[key]:,}" if key in row.details else "" for key in details]
+            goals = [] if row.goal is None else [f"≤ {_figure(row.goal)}"]
+            goals += [] if row.ahead is None else [f"≥ {_figure(row.ahead)}×"]
+            goal = ", ".join(goals) + ("" if row.reached else " missed")
+            cells = [_figure(row.details[key]) if key in row.details else "" for key in details]
             name = row.name if row.checked else f"{row.name} DIFFERS"
-            table.add_row(name, *figures, f"{row.ratio:.4f}", goal, *cells)
+            figures = _figure(row.value), _figure(row.peer_value)
+            table.add_row(name, row.unit, *figures, row.peer, f"{row.ratio:,.4g}", goal, *cells)
         console.print(table)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if float(value).is_integer() else f"{value:,.4g}"

@@ -80,11 +80,11 @@ class Market:
         self._silent.update(slot for slot, pool in values.items() if pool is not None and pool.silent)
         self._fresh.update(self.graph.ids[slot] for slot in values)
 
-    def remove(self, ids: Iterable[str], why: str = "taken out") -> None:
-        """Takes pools out."""
+    def remove(self, ids: Iterable[str], why: str | None = None) -> None:
+        """Takes pools out; with a reason they count as unknown."""
         slots = [self.graph.slots[pool_id] for pool_id in ids if pool_id in self.graph.slots]
         self._silent.difference_update(slots)
-        self._put(dict.fromkeys(slots), {self.graph.ids[slot]: why for slot in slots})
+        self._put(dict.fromkeys(slots), {self.graph.ids[slot]: why for slot in slots if why})
 
     def anchor(self, header: Header) -> None:
         """Says which block the pools are as of now, and keeps this state to come back to."""

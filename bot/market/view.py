@@ -60,6 +60,12 @@ class View:
             legs.append((pool, *self.graph.ends[leg]))
         return legs
 
+    def with_pools(self, pools: Iterable[Pool]) -> View:
+        """This view with other values of pools that it has."""
+        changes = dict(self.changes) | {self.graph.slots[pool.id]: pool for pool in pools}
+        reasons = {pool_id: why for pool_id, why in self.reasons.items() if self.graph.slots[pool_id] not in changes}
+        return View(self.graph, self.arrays, self._pools, changes, reasons)
+
     def after(self, logs: Iterable[Log], diff: StateDiff | None = None) -> View:
         """This view after ``logs``, and the change of state ``diff`` that came with them where it is known.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.abi import to_bytes, to_hex
-from bot.engine.decode import log
+from bot.engine.decode import logs
 from bot.engine.types import StateDiff
 from bot.jsonrpc import JsonRpc, RpcError
 from bot.simulation.state import from_trace, overrides
@@ -92,7 +92,6 @@ def _call(call: Call) -> dict[str, Any]:
 
 def _result(result: dict[str, Any]) -> CallResult:
     success = result["status"] == "0x1"
-    logs = tuple(map(log, result["logs"]))
     error = "" if success else result.get("error", {}).get("message", "failed")
     output = to_bytes(result["returnData"])
-    return CallResult(success, int(result["gasUsed"], 16), output, logs if success else (), error)
+    return CallResult(success, int(result["gasUsed"], 16), output, logs(result["logs"]) if success else (), error)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.abi import to_hex
-from bot.engine.decode import log
+from bot.engine.decode import logs as logs_of
 from bot.engine.types import AccountDiff, Log, StateDiff
 from bot.jsonrpc import JsonRpc, RpcError
 from bot.simulation.anvil import Anvil
@@ -109,7 +109,7 @@ async def _outcome(rpc: JsonRpc, url: str, cassette: Cassette) -> Proof:
     traced: list[int] = []
     created: set[str] = set()
     for index, (call, receipt) in enumerate(zip(cassette.calls, receipts, strict=True)):
-        logs.append(tuple(map(log, receipt["logs"])))
+        logs.append(logs_of(receipt["logs"]))
         gas_used.append(int(receipt["gasUsed"], 16))
         outcome = receipt["status"] == "0x1", logs[-1], gas_used[-1]
         try:

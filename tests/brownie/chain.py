@@ -50,8 +50,8 @@ async def open_arbitrage(site: Site, deployment: Deployment) -> Trade:
     route = (Hop(dear.address, "v2", weth, usdc), Hop(cheap.address, "v2", usdc, weth))
 
     def amounts(amount: int) -> tuple[int, int, int]:
-        between = dear.quote_in(route[0].zero_for_one, amount)
-        return amount, between, cheap.quote_in(route[1].zero_for_one, between)
+        between = dear.quote_in(int(not route[0].zero_for_one), int(route[0].zero_for_one), amount)
+        return amount, between, cheap.quote_in(int(not route[1].zero_for_one), int(route[1].zero_for_one), between)
 
     return Trade(route, amounts(best(lambda amount: amounts(amount)[2] - amount, SOLD)))
 

@@ -157,6 +157,6 @@ def trade_through(pools: list[Pool], tokens: list[str], amount: int) -> Trade:
     hops, amounts = [], [amount]
     for pool, token_in, token_out in zip(pools, tokens, tokens[1:], strict=False):
         hop = Hop(pool.address, pool.kind, token_in, token_out)
-        amounts.append(pool.quote_in(hop.zero_for_one, amounts[-1]))
+        amounts.append(pool.quote_in(int(not hop.zero_for_one), int(hop.zero_for_one), amounts[-1]))
         hops.append(hop)
     return Trade(tuple(hops), tuple(amounts))

@@ -15,6 +15,7 @@ from bot.abi import call, uint
 from bot.devnet.deployment import account
 from bot.devnet.network import Devnet
 from bot.engine import decode
+from bot.engine.decode import TransactionBody
 from bot.engine.types import AccountDiff, Transaction
 from bot.jsonrpc import RpcError
 from bot.paths import data_dir
@@ -64,7 +65,8 @@ async def world() -> AsyncIterator[World]:
 
 async def pending(net: Devnet) -> list[Transaction]:
     """This slot's order flow."""
-    bodies = [await net.node.rpc.call("eth_getTransactionByHash", tx_hash) for tx_hash in await net.send_flow()]
+    call = net.node.rpc.call_as
+    bodies = [await call(TransactionBody, "eth_getTransactionByHash", tx_hash) for tx_hash in await net.send_flow()]
     return [tx for body in bodies if (tx := decode.transaction(body)) is not None]
 
 

@@ -14,7 +14,8 @@ from bot.amm.pool import NoLiquidity, Pool
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import SWAP as V3_SWAP
 from bot.amm.v3 import V3Pool
-from bot.chain.pools import PoolInfo, from_factories, identify, load
+from bot.chain.pool_reader import PoolInfo
+from bot.chain.pools import from_factories, identify, load
 from bot.chain.v2_fees import SWAP as V2_SWAP
 from bot.devnet.deployment import Deployment
 from bot.devnet.place import Site
@@ -47,19 +48,20 @@ async def devnet() -> AsyncIterator[Devnet]:
 
 async def test_all_pools_are_found(devnet: Devnet) -> None:
     expected = {
-        (pool.kind, pool.factory, pool.address, pool.token0, pool.token1, pool.fee) for pool in devnet.deployment.pools
+        (f"uniswap-{pool.kind}", pool.factory, pool.address, (pool.token0, pool.token1), pool.fee)
+        for pool in devnet.deployment.pools
     }
     found = await devnet.find()
-    assert {(info.kind, info.factory, info.address, info.token0, info.token1, info.fee) for info in found} == expected
+    assert {(info.protocol, info.factory, info.id, info.tokens, info.fee) for info in found} == expected
     assert not any(info.fee_assumed for info in found)
 
 
 async def test_asked_themselves_pools_say_the_same(devnet: Devnet) -> None:
-    found = {info.address: info for info in await devnet.find()}
+    found = {info.id: info for info in await devnet.find()}
     others = [token.address for token in devnet.deployment.tokens]
     others += [devnet.deployment.v3_factory, devnet.deployment.aave_pool, "0x" + "ab" * 20]
     asked = await identify(devnet.site.rpc, [*others, *found], devnet.deployment.head_number)
-    assert {info.address: replace(info, fee=found[info.address].fee, fee_assumed=False) for info in asked} == found
+    assert {info.id: replace(info, fee=found[info.id].fee, fee_assumed=False) for info in asked} == found
 
 
 async def test_reach_bounds_what_is_known_and_nothing_else(devnet: Devnet) -> None:
@@ -68,7 +70,7 @@ async def test_reach_bounds_what_is_known_and_nothing_else(devnet: Devnet) -> No
     near = await load(devnet.site.rpc, infos, number)
     whole = await load(devnet.site.rpc, infos, number, reach=None)
     assert near.unknown == whole.unknown == {}
-    assert set(near.pools) == set(whole.pools) == {info.address for info in infos}
+    assert set(near.pools) == set(whole.pools) == {info.id for info in infos}
     narrower = 0
     for address, pool in whole.pools.items():
         part = near.pools[address]
@@ -82,14 +84,14 @@ async def test_reach_bounds_what_is_known_and_nothing_else(devnet: Devnet) -> No
 
 
 async def test_swaps_pay_what_was_quoted_and_are_followed(devnet: Devnet) -> None:
-    infos = {info.address: info for info in await devnet.find()}
+    infos = {info.id: info for info in await devnet.find()}
     pools = dict((await load(devnet.site.rpc, infos.values(), devnet.deployment.head_number)).pools)
     dice = random.Random(7)
     for pool in pools.values():
         zero_for_one = dice.random() < 0.5
-        segment = next(pool.segments(zero_for_one))
+        segment = next(pool.segments(int(not zero_for_one), int(zero_for_one)))
         amount = int(min(segment.x * 0.001, segment.capacity) * dice.random()) + 1000
-        devnet.site.send(*trade(devnet.deployment, infos[pool.address], zero_for_one, amount))
+        devnet.site.send(*trade(devnet.deployment, infos[pool.id], zero_for_one, amount))
     receipts = await devnet.site.settle()
     quoted = 0
     for log in (log_of(raw) for receipt in receipts for raw in receipt["logs"]):
@@ -101,7 +103,7 @@ async def test_swaps_pay_what_was_quoted_and_are_followed(devnet: Devnet) -> Non
             zero_for_one, paid, got = amounts
             # A v2 pair logs Sync in front of Swap: the pool in hand is already the one after it.
             before = pool if pool.kind == "v3" else undone(pool, *amounts)
-            assert before.quote_in(zero_for_one, paid) == got, pool
+            assert before.quote_in(int(not zero_for_one), int(zero_for_one), paid) == got, pool
             quoted += 1
         pools[log.address] = pool.apply(log)
     assert quoted == len(pools)
@@ -120,15 +122,15 @@ async def test_pools_that_a_block_makes_are_empty_before_it_and_followed_from_th
     site.send(pool, abi.call("initialize(uint160)", 3 << 96))
     initialised = await site.settle()
     infos = [
-        PoolInfo(pair, "v2", "uniswap-v2", None, tokens[0], tokens[1], 3_000),
-        PoolInfo(pool, "v3", "uniswap-v3", None, tokens[0], tokens[1], 3_000, tick_spacing=60),
+        PoolInfo(pair, "uniswap-v2", "uniswap-v2", None, (tokens[0], tokens[1]), 3_000),
+        PoolInfo(pool, "uniswap-v3", "uniswap-v3", None, (tokens[0], tokens[1]), 3_000, tick_spacing=60),
     ]
     before = await load(site.rpc, infos, deployment.head_number)
     assert before.unknown == {}
     for empty in before.pools.values():
         for zero_for_one in (True, False):
             with pytest.raises(NoLiquidity):
-                empty.quote_in(zero_for_one, 1)
+                empty.quote_in(int(not zero_for_one), int(zero_for_one), 1)
     after = before.pools[pool]
     for raw in initialised[0]["logs"]:
         after = after.apply(log_of(raw))
@@ -156,9 +158,9 @@ def undone(pool: Pool, zero_for_one: bool, paid: int, got: int) -> Pool:
 
 def trade(deployment: Deployment, info: PoolInfo, zero_for_one: bool, amount: int) -> tuple[str, bytes]:
     """Router and calldata of a swap through one pool, for the first trader."""
-    tokens = (info.token0, info.token1) if zero_for_one else (info.token1, info.token0)
+    tokens = info.tokens if zero_for_one else info.tokens[::-1]
     trader, deadline = deployment.traders[0], 2**40
-    if info.kind == "v3":
+    if info.protocol == "uniswap-v3":
         signature = "exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))"
         return deployment.v3_router, abi.call(signature, *tokens, info.fee, trader, deadline, amount, 0, 0)
     router = deployment.v2_routers[deployment.v2_factories.index(info.factory or "")]

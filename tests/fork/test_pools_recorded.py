@@ -19,7 +19,8 @@ from bot.amm.pool import NoLiquidity, Pool, UnknownState
 from bot.amm.v2 import SYNC
 from bot.amm.v3 import SWAP, SWAP_PANCAKE
 from bot.chain import v2_fees
-from bot.chain.pools import LoadResult, PoolInfo, identify, load
+from bot.chain.pool_reader import LoadResult, PoolInfo
+from bot.chain.pools import identify, load
 from bot.engine.types import Log
 from bot.simulation.anvil import Anvil
 from bot.simulation.cassette_server import CassetteServer
@@ -67,11 +68,11 @@ def recorded(block: str) -> Recorded:
         with CassetteServer(path) as url:
             async with Anvil(fork_url=url, fork_block=parent, chain_id=1, args=("--accounts", "0")) as node:
                 infos = await identify(node.rpc, (address.lower() for address in file["accounts"]), parent)
-                nowhere = replace(infos[0], address="0x" + "ab" * 20)
+                nowhere = replace(infos[0], id="0x" + "ab" * 20)
                 return infos, await load(node.rpc, [*infos, nowhere], parent)
 
     infos, loaded = asyncio.run(find())
-    return Recorded(logs, {info.address: info for info in infos}, loaded)
+    return Recorded(logs, {info.id: info for info in infos}, loaded)
 
 
 @every_block
@@ -89,7 +90,7 @@ def test_tokens_and_fees_are_those_of_the_labels(block: str) -> None:
     for pair in pairs:
         for kind, _, fee, address in pair["pools"]:
             info = found.infos[address]
-            assert (info.kind, [info.token0, info.token1]) == (kind, sorted(pair["tokens"]))
+            assert (info.protocol, list(info.tokens)) == (f"uniswap-{kind}", sorted(pair["tokens"]))
             assert fee in (None, info.fee)
 
 
@@ -119,7 +120,7 @@ def fits(pool: Pool, zero_for_one: bool, paid: int, got: int) -> bool:
     """Whether a swap was exact in or exact out; nothing says which, and one of the ways may need unknown ticks."""
     for quote, given, expected in ((pool.quote_in, paid, got), (pool.quote_out, got, paid)):
         try:
-            if quote(zero_for_one, given) == expected:
+            if quote(int(not zero_for_one), int(zero_for_one), given) == expected:
                 return True
         except (UnknownState, NoLiquidity):
             pass
@@ -132,7 +133,7 @@ def test_v2_swaps_agree_with_the_fees(block: str) -> None:
     told = 0
     for address, logs in found.pool_logs.items():
         info = found.infos.get(address)
-        if info is not None and info.kind == "v2":
+        if info is not None and info.protocol == "uniswap-v2":
             assert v2_fees.fee_allowed(info.fee, logs), address
             assert not info.fee_assumed or v2_fees.likely_fee(info.fee, logs) == info.fee, address
             told += v2_fees.fee_from_swaps(logs) == info.fee

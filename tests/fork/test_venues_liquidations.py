@@ -139,7 +139,7 @@ def test_aave_collateral_in_weth(devnet: Chain, lender: LoanKind) -> None:
     fee = 0 if lender is Lender.MORPHO else (covered * aave.PREMIUM + 5_000) // 10_000
     seized = aave_seized(covered, {WETH: 2_700 * USD, USDC: USD}, WETH, USDC)
     pool = devnets_pair(devnet, WETH, USDC)
-    paid = pool.quote_out(pool.token0 == WETH, covered + fee)
+    paid = pool.quote_out(int(pool.token0 != WETH), int(pool.token0 == WETH), covered + fee)
     devnet.dust(WETH, USDC)
     gain = seized - paid
 

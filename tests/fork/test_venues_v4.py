@@ -119,7 +119,7 @@ def eth_pool() -> tuple[Call, ...]:
 def test_v4_sends_to_a_pair_which_pays_for_it(devnet: Chain) -> None:
     """No own money: v4 first, the pair's WETH settles."""
     amount = 10 * ETHER
-    got = usdc_weth().quote_in(False, amount)
+    got = usdc_weth().quote_in(1, 0, amount)
     pair = devnet.pair(0, {USDC: got * 100, WETH: amount * 103})
     back = hop(pair, USDC, got)
     devnet.dust(WETH, USDC)
@@ -155,7 +155,7 @@ def test_a_pair_pays_the_manager(devnet: Chain, own: bool) -> None:
     """USDC goes from the pair straight to the manager, which credits it."""
     pair = devnet.pair(0, {WETH: 5_000 * ETHER, USDC: 16_500_000 * 10**6})
     first = hop(pair, WETH, 5 * ETHER)
-    got = usdc_weth().quote_in(True, first.amount_out)
+    got = usdc_weth().quote_in(0, 1, first.amount_out)
     devnet.dust(USDC)
     devnet.give(WETH, EXECUTOR, (5 * ETHER if own else 0) + DUST)
     gain = got - 5 * ETHER
@@ -178,7 +178,7 @@ def test_a_v3_pool_pays_the_manager(devnet: Chain) -> None:
     usdc = abi.uint(devnet.run([approve(WHALE, WETH, router), by_hand])[-1].output)
     asked = abi.call("getPool(address,address,uint24)", USDC, WETH, FEE)
     pool = abi.address(devnet.run([by(PROBE, uniswap_v3.FACTORY, asked)])[0].output)
-    got = usdc_weth().quote_in(True, usdc)
+    got = usdc_weth().quote_in(0, 1, usdc)
     made_good = cycle(devnet, 5 * ETHER)
     devnet.give(WETH, EXECUTOR, 6 * ETHER)
     gain = got - weth + made_good[1].amount_out - 5 * ETHER
@@ -195,7 +195,7 @@ def test_a_v3_pool_pays_the_manager(devnet: Chain) -> None:
 
 def test_eth_out_of_a_pool_is_wrapped(devnet: Chain) -> None:
     usdc = 9_000 * 10**6
-    got = ETH_POOL.quote_in(False, usdc)
+    got = ETH_POOL.quote_in(1, 0, usdc)
     pair = devnet.pair(0, {WETH: got * 1_000, USDC: usdc * 1_015})
     back = sale(pair, WETH, WETH, got)
     devnet.dust(WETH)
@@ -213,7 +213,7 @@ def test_eth_out_of_a_pool_is_wrapped(devnet: Chain) -> None:
 
 def test_eth_into_a_pool_from_weth(devnet: Chain) -> None:
     amount = 3 * ETHER
-    got = ETH_POOL.quote_in(True, amount)
+    got = ETH_POOL.quote_in(0, 1, amount)
     pair = devnet.pair(0, {USDC: got * 1_000, WETH: amount * 1_015})
     back = hop(pair, USDC, got)
     devnet.dust(USDC)
@@ -253,8 +253,8 @@ def test_two_swaps_in_a_row_on_account(devnet: Chain) -> None:
     usdc, dai_pool = 30_000 * 10**6, uniswap_v4.POOLS[1]
     assert dai_pool[:2] == ("DAI", "WETH")
     second = full_range(DAI, WETH, TOKENS["DAI"].worth(dai_pool[2] // 2), TOKENS["WETH"].worth(dai_pool[2] // 2))
-    weth = usdc_weth().quote_in(True, usdc)
-    dai = second.quote_in(False, weth)
+    weth = usdc_weth().quote_in(0, 1, usdc)
+    dai = second.quote_in(1, 0, weth)
     pair = devnet.pair(0, {DAI: dai * 1_000, USDC: usdc * 1_020})
     back = hop(pair, DAI, dai)
     devnet.dust(WETH, USDC, DAI)

@@ -226,7 +226,7 @@ def transfer(sender: str, token: str, to: str, amount: int) -> Call:
 def hop(pool: V2Pool, token_in: str, amount_in: int) -> V2Hop:
     """What a pair gives for an amount, all of it."""
     zero_for_one = token_in == pool.token0
-    return V2Hop(pool.address, zero_for_one, pool.quote_in(zero_for_one, amount_in))
+    return V2Hop(pool.id, zero_for_one, pool.quote_in(int(not zero_for_one), int(zero_for_one), amount_in))
 
 
 def sale(pool: V2Pool, weth: str, token_in: str, amount_in: int) -> V2Chain:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import permutations
+from typing import NamedTuple
+from unittest.mock import patch
 
+import numpy as np
 from hypothesis import strategies as st
 
 from bot.amm.pool import NoLiquidity, Pool, UnknownState
@@ -13,11 +16,17 @@ from bot.amm.ticks import TickLiquidity, TickMap
 from bot.amm.v2 import SYNC, V2Pool
 from bot.amm.v3 import SWAP, V3Pool
 from bot.engine.types import Header, Hop, Log, Route
+from bot.market.arrays import Sizes
+from bot.market.graph import Cycle
+from bot.market.kernels import MAX_HOPS, NONE
 from bot.market.market import Market
+from bot.market.search import ceiling
+from bot.market.view import View
 
 TOKENS = tuple(f"0x{number:040x}" for number in range(1, 6))
 WETH = TOKENS[0]
 SPACING = 60
+ANYTHING = V2Pool("0x", "0x", "0x", 1, 1)
 
 
 def address(number: int) -> str:
@@ -35,17 +44,51 @@ def sync(pool: str, reserve0: int, reserve1: int) -> Log:
 def log_for(pool: Pool, amount: int) -> Log:
     """Something that moves the pool: what it would emit after ``amount`` came in."""
     if isinstance(pool, V2Pool):
-        return sync(pool.address, pool.reserve0 + amount, pool.reserve1)
+        return sync(pool.id, pool.reserve0 + amount, pool.reserve1)
     assert isinstance(pool, V3Pool)
     words = (amount, -1 % 2**256, pool.sqrt_price + amount, pool.liquidity + amount, pool.tick % 2**256)
-    return Log(pool.address, (SWAP,), b"".join(word.to_bytes(32, "big") for word in words))
+    return Log(pool.id, (SWAP,), b"".join(word.to_bytes(32, "big") for word in words))
 
 
 def snapshot(market: Market) -> tuple[object, ...]:
     """All that can be seen of a market."""
     view = market.view
-    rates = {leg: view.open([(leg, leg)]) for leg in range(len(market.graph.hops))}
-    return market.pools(), dict(market.unknown), rates, view.open(market.graph.cycles())
+    legs = len(market.graph.hops)
+    with view.arrays.patched({}):
+        cycles = view.arrays.open_cycles()
+    return market.pools(), dict(market.unknown), view.arrays.rates[:legs].tolist(), sorted(cycles.tolist())
+
+
+def all_cycles(market: Market) -> list[Cycle]:
+    """Every cycle that its graph holds, found by giving every leg a rate that gains."""
+    with (
+        patch("bot.market.arrays._log_rate", return_value=1.0),
+        market.arrays.patched(dict.fromkeys(range(len(market.graph.ids)), ANYTHING)),
+    ):
+        rows = market.arrays.open_cycles()
+    assert len(rows) == len(np.unique(rows, axis=0))
+    return [tuple(leg for leg in row if leg != NONE) for row in rows.tolist()]
+
+
+class Size(NamedTuple):
+    """One cycle's, as in Sizes."""
+
+    amount: float
+    profit: float
+    spread: float
+
+    @property
+    def ceiling(self) -> float:
+        return float(ceiling(Sizes(*(np.array([figure]) for figure in self)))[0])
+
+
+def size_of(view: View, cycle: Cycle) -> Size | None:
+    """The float optimum of one cycle; None where nothing is gained."""
+    rows = np.array([[*cycle, *[NONE] * (MAX_HOPS - len(cycle))]], np.int32)
+    with view.arrays.patched(view.changes):
+        sizes = view.arrays.sizes(rows, view.at)
+    size = Size(*(float(figures[0]) for figures in sizes))
+    return size if size.amount else None
 
 
 @st.composite
@@ -98,10 +141,10 @@ def all_routes(market: list[Pool], base: str, max_hops: int) -> Iterator[Route]:
         for chosen in permutations(market, hops):
             token, route = base, []
             for pool in chosen:
-                if token not in (pool.token0, pool.token1):
+                if token not in pool.tokens:
                     break
-                other = pool.token1 if token == pool.token0 else pool.token0
-                route.append(Hop(pool.address, pool.kind, token, other))
+                other = pool.tokens[1 - pool.tokens.index(token)]
+                route.append(Hop(pool.id, pool.kind, token, other))
                 token = other
             else:
                 inner = [hop.token_in for hop in route]
@@ -111,11 +154,13 @@ def all_routes(market: list[Pool], base: str, max_hops: int) -> Iterator[Route]:
 
 def amounts(market: list[Pool], route: Route, amount: int) -> tuple[int, ...] | None:
     """The chain of exact quotes."""
-    by_address = {pool.address: pool for pool in market}
+    by_id = {pool.id: pool for pool in market}
     chain = [amount]
     for hop in route:
         try:
-            chain.append(by_address[hop.pool].quote_in(hop.zero_for_one, chain[-1]))
+            pool = by_id[hop.pool]
+            i, j = pool.tokens.index(hop.token_in), pool.tokens.index(hop.token_out)
+            chain.append(pool.quote_in(i, j, chain[-1]))
         except (UnknownState, NoLiquidity):
             return None
     return tuple(chain)

@@ -40,7 +40,18 @@ def test_nothing_names_a_registry() -> None:
         assert not (found := REGISTRIES.search(text)), f"{path.relative_to(ROOT)} names {found and found[0]}"
 
 
-@pytest.mark.parametrize("lock", ["brownie.txt", "dev.txt", "halmos.txt", "runtime.txt"])
+LOCKS = {
+    "runtime.in": "dev.txt",
+    "dev.in": "dev.txt",
+    "brownie.in": "brownie.txt",
+    "halmos.in": "halmos.txt",
+    "peers.in": "peers.txt",
+    "peers-degenbot.in": "peers-degenbot.txt",
+}
+"""What is asked for, and the lock that has it."""
+
+
+@pytest.mark.parametrize("lock", ["runtime.txt", *dict.fromkeys(LOCKS.values())])
 def test_every_python_package_is_pinned_by_hashes(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip()]
@@ -53,8 +64,7 @@ def test_locks_hold_what_is_asked_for() -> None:
     def names(file: str) -> set[str]:
         return {canonical(name) for name in NAME.findall((ROOT / "requirements" / file).read_text())}
 
-    locks = {"runtime.in": "dev.txt", "dev.in": "dev.txt", "brownie.in": "brownie.txt", "halmos.in": "halmos.txt"}
-    for asked, lock in locks.items():
+    for asked, lock in LOCKS.items():
         assert not (left := names(asked) - names(lock)), f"{asked} asks for {left}: run make lock"
 
 

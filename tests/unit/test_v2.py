@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, isclose
 
 import pytest
@@ -11,41 +12,39 @@ from hypothesis import strategies as st
 from bot import abi
 from bot.amm.pool import NoLiquidity
 from bot.amm.v2 import SYNC, V2Pool
-from bot.engine.types import Log
+from bot.engine.types import AccountDiff, Log
 
 POOL = V2Pool("0xpool", "0x01", "0x02", 10**18, 3 * 10**18)
 FEES = st.sampled_from([(997, 1000), (9975, 10_000), (1, 1)])
 RESERVES = st.integers(1, 10**30)
 
 
-@given(RESERVES, RESERVES, FEES, st.booleans(), st.integers(1, 10**30))
-def test_input_asked_for_is_the_least(
-    reserve0: int, reserve1: int, fee: tuple[int, int], zero_for_one: bool, wanted: int
-) -> None:
+@given(RESERVES, RESERVES, FEES, st.integers(0, 1), st.integers(1, 10**30))
+def test_input_asked_for_is_the_least(reserve0: int, reserve1: int, fee: tuple[int, int], i: int, wanted: int) -> None:
     pool = V2Pool("0xpool", "0x01", "0x02", reserve0, reserve1, *fee)
-    if wanted >= (reserve1 if zero_for_one else reserve0):
+    if wanted >= (reserve0 if i else reserve1):
         with pytest.raises(NoLiquidity):
-            pool.quote_out(zero_for_one, wanted)
+            pool.quote_out(i, 1 - i, wanted)
         return
     try:
-        paid = pool.quote_out(zero_for_one, wanted)
+        paid = pool.quote_out(i, 1 - i, wanted)
     except NoLiquidity:  # more than 112 bits
         return
-    assert pool.quote_in(zero_for_one, paid) >= wanted > pool.quote_in(zero_for_one, paid - 1)
+    assert pool.quote_in(i, 1 - i, paid) >= wanted > pool.quote_in(i, 1 - i, paid - 1)
 
 
 def test_refusals() -> None:
     empty = V2Pool("0xpool", "0x01", "0x02", 0, 0)
-    for zero_for_one in (True, False):
-        assert POOL.quote_in(zero_for_one, 0) == POOL.quote_out(zero_for_one, 0) == 0
+    for i in (0, 1):
+        assert POOL.quote_in(i, 1 - i, 0) == POOL.quote_out(i, 1 - i, 0) == 0
         with pytest.raises(NoLiquidity):
-            empty.quote_in(zero_for_one, 1)
+            empty.quote_in(i, 1 - i, 1)
         with pytest.raises(NoLiquidity):
-            empty.quote_out(zero_for_one, 1)
+            empty.quote_out(i, 1 - i, 1)
         with pytest.raises(NoLiquidity):
-            POOL.quote_in(zero_for_one, 1 << 112)
+            POOL.quote_in(i, 1 - i, 1 << 112)
         with pytest.raises(NoLiquidity):
-            next(empty.segments(zero_for_one))
+            next(empty.segments(i, 1 - i))
 
 
 def test_follows_sync_and_nothing_else() -> None:
@@ -54,9 +53,24 @@ def test_follows_sync_and_nothing_else() -> None:
     assert POOL.apply(Log("0xpool", (abi.topic("Transfer(address,address,uint256)"),), abi.encode(5))) is POOL
 
 
+def test_follows_its_slot_and_nothing_else() -> None:
+    word = 5 << 224 | 9 << 112 | 7
+    for layout, slot in (("uniswap-v2", 8), ("stored-fee-v2", 10)):
+        pool = replace(POOL, layout=layout)
+        assert pool.slots() == {"0xpool": {slot}}
+        moved = pool.apply_diff({"0xpool": AccountDiff(slots={slot: word, 3: 4})})
+        assert moved == replace(pool, reserve0=7, reserve1=9)
+        for other in (
+            {},
+            {"0xother": AccountDiff(slots={slot: word})},
+            {"0xpool": AccountDiff(slots={slot + 1: word})},
+        ):
+            assert pool.apply_diff(other) is pool
+
+
 def test_segment_predicts_the_quote() -> None:
-    for zero_for_one in (True, False):
-        (segment,) = POOL.segments(zero_for_one)
+    for i in (0, 1):
+        (segment,) = POOL.segments(i, 1 - i)
         gained = 10**17 * segment.keep
         assert segment.capacity == inf
-        assert isclose(segment.y * gained / (segment.x + gained), POOL.quote_in(zero_for_one, 10**17), rel_tol=1e-9)
+        assert isclose(segment.y * gained / (segment.x + gained), POOL.quote_in(i, 1 - i, 10**17), rel_tol=1e-9)

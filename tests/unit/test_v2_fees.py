@@ -21,9 +21,9 @@ def swap_logs(fee: int, amounts: list[int], *, short: int = 0) -> list[Log]:
     """What a pair emits that charges ``fee``, when traders ask for ``short`` less than they could, to and fro."""
     pool, logs = V2Pool(PAIR, "0x01", "0x02", 10**20, 7 * 10**20, *kept(fee)), []
     for index, amount in enumerate(amounts):
-        zero_for_one = index % 2 == 0
-        out = pool.quote_in(zero_for_one, amount) - short
-        moves = (amount, 0, 0, out) if zero_for_one else (0, amount, out, 0)
+        i = index % 2
+        out = pool.quote_in(i, 1 - i, amount) - short
+        moves = (amount, 0, 0, out) if i == 0 else (0, amount, out, 0)
         after = (pool.reserve0 + moves[0] - moves[2], pool.reserve1 + moves[1] - moves[3])
         sync = Log(PAIR, (SYNC,), b"".join(abi.encode(value) for value in after))
         pool = pool.apply(sync)

@@ -16,6 +16,10 @@ from bot.chain.state_reader import StateReader
 from bot.chain.v2_fees import ASSUMED, CODE_FEES, FACTORY_FEES, kept
 from bot.jsonrpc import RpcError
 
+_GETTERS = ("token0()", "token1()", "factory()", "getReserves()", "stable()")
+_FEE_SHARE = 2
+"""Where the fee is stored, the code holds k to whole ** share: any other share than this is no fee at all."""
+
 
 class UniswapV2:
     """See PoolReader."""
@@ -23,11 +27,12 @@ class UniswapV2:
     protocol = "uniswap-v2"
 
     async def identify(self, reader: StateReader, candidates: Sequence[str]) -> list[PoolInfo]:
-        """With the fee where it is known."""
+        """With the fee where it is known. What says of itself whether it is ``stable()`` has another curve, or other
+        rounding: bot.chain.readers.solidly."""
         pairs: list[tuple[PoolInfo, bytes]] = []
-        answers = await ask(reader, candidates, ("token0()", "token1()", "factory()", "getReserves()"))
-        for address, (token0, token1, factory, reserves) in zip(candidates, answers, strict=True):
-            if token0 is None or token1 is None or reserves is None:
+        answers = await ask(reader, candidates, _GETTERS)
+        for address, (token0, token1, factory, reserves, stable) in zip(candidates, answers, strict=True):
+            if token0 is None or token1 is None or reserves is None or stable is not None:
                 continue
             claimed = None if factory is None else abi.address(factory)
             tokens = abi.address(token0), abi.address(token1)
@@ -87,6 +92,6 @@ async def _stored_fees(reader: StateReader, stored: list[tuple[PoolInfo, int, in
     words = await reader.slots((info.id, slot) for info, *slots in stored for slot in slots)
     known = []
     for (info, *_), (share, whole) in zip(stored, rows(words, 2), strict=True):
-        if isinstance(share, int) and isinstance(whole, int) and 0 <= share < whole and FEE_UNIT % whole == 0:
+        if isinstance(share, int) and isinstance(whole, int) and share == _FEE_SHARE < whole and FEE_UNIT % whole == 0:
             known.append(replace(info, fee=share * FEE_UNIT // whole, fee_assumed=False))
     return known
