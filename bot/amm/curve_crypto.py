@@ -289,6 +289,8 @@ class CryptoPool:
     def at(self, timestamp: int) -> CryptoPool:
         """The same pool for swaps in a block of this time (seconds): then ``apply`` can follow those of that block. Who
         follows logs calls it for every block anew."""
+        if self.time_sure and self.time == timestamp:
+            return self
         return replace(self, time=timestamp, time_sure=True)
 
     def apply(self, log: Log) -> CryptoPool:

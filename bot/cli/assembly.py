@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot import abi
 from bot.chain.heads import HeadCollector
 from bot.chain.mempool import MempoolCollector
 from bot.chain.pools import from_factories, load
+from bot.chain.state_reader import StateReader
 from bot.cli.profile import Profile
 from bot.engine.clock import Clock
 from bot.engine.decode import header
@@ -20,9 +22,11 @@ from bot.errors import UserError
 from bot.execution.accounts import Operators
 from bot.execution.bid import BidPolicy
 from bot.execution.book import Book
+from bot.execution.capital import Offer
 from bot.execution.pipeline import BundleExecutor
 from bot.execution.prove import Prover
 from bot.execution.relay import Relay
+from bot.execution.steps import Lender
 from bot.jsonrpc import JsonRpc
 from bot.ledger.ledger import Ledger
 from bot.market.market import Market
@@ -30,6 +34,9 @@ from bot.risk.limits import RiskGate
 from bot.simulation.fork import HeadFork
 from bot.strategies.gas import GasPolicy
 from bot.strategies.registry import strategies
+
+_ATOKEN = 8
+"""The word of Aave's DataTypes.ReserveDataLegacy that names it."""
 
 logger = structlog.get_logger(__name__)
 
@@ -103,6 +110,7 @@ async def assemble(
         run=run,
         clock=clock,
         book=book,
+        offers=await _offers(profile, node, head.number),
     )
     own = operators.addresses if operators else frozenset()
     engine = Engine(
@@ -114,6 +122,26 @@ async def assemble(
         rng=rng,
     )
     return Bot(engine, executor, prover, market, fork)
+
+
+async def _offers(profile: Profile, node: JsonRpc, block: int) -> list[Offer]:
+    """The profile's lenders of WETH with what they hold. One that has less by the time of a trade fails its proof."""
+    named = [(lender, address) for lender, address in profile.lenders.by_kind().items() if address]
+    reader = StateReader(node, block)
+    held = await reader.calls((profile.weth, abi.call("balanceOf(address)", address)) for _, address in named)
+    pools = [(address, abi.call("FLASHLOAN_PREMIUM_TOTAL()")) for lender, address in named if lender is Lender.AAVE_V3]
+    premiums = [abi.uint(answer) for answer in await reader.calls(pools) if answer]
+    offers = []
+    for (lender, address), answer in zip(named, held, strict=True):
+        if lender is Lender.AAVE_V3:  # WETH lies with its aToken, and what it takes is its own to say
+            reserve = await reader.calls([(address, abi.call("getReserveData(address)", profile.weth))])
+            if not premiums or reserve[0] is None:
+                continue
+            atoken = abi.address(reserve[0], _ATOKEN)
+            (answer,) = await reader.calls([(profile.weth, abi.call("balanceOf(address)", atoken))])
+        if answer is not None and abi.uint(answer):
+            offers.append(Offer(lender, address, abi.uint(answer), premiums[0] if lender is Lender.AAVE_V3 else 0))
+    return offers
 
 
 async def _market(profile: Profile, node: JsonRpc, block: int) -> Market:

@@ -83,7 +83,7 @@ async def _row(world: GasWorld, row: Row, executors: _Executors) -> Result:
     listed = await world.measure(at, program, access_list=await world.access_list(at, program))
     by_operator = await world.measure(executors.own, program, sender=executors.operator)
     plain = await world.measure(executors.plain, written_out)
-    details = {
+    details: dict[str, float] = {
         "calldata bytes": len(program),
         "access list": listed.gas,
         "floor, access list": floor_listed.gas,

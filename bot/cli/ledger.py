@@ -114,7 +114,7 @@ def _intents_table(intents: list[Entry], chosen: Summary) -> Table:
             str(entry.block_number),
             entry.strategy,
             " ".join(f"{hop.kind}:{hop.pool[:6]}" for hop in entry.trade.route),
-            _amount(entry.trade.amounts[0], token, run),
+            _amount(entry.trade.needed, token, run),
             _amount(entry.predicted_profit, token, run),
             _amount(outcome.realised_profit, token, run) if outcome else "",
             _amount(entry.bid, token, run),

@@ -150,6 +150,39 @@ class Trade:
         """Wei of ``token`` left over, before gas, tip and premium."""
         return self.amounts[-1] - self.amounts[0]
 
+    @property
+    def needed(self) -> int:
+        """Wei of ``token`` that have to be at hand, one's own or borrowed."""
+        return self.amounts[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """``amount_in`` into one pool, exactly ``amount_out`` out of it."""
+
+    hop: Hop
+    amount_in: int
+    amount_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """Swaps in the order of execution, no pool twice. They begin with ``needed`` wei of ``token`` at hand and end with
+    ``gross_profit`` more than that; of no other token anything is short or left over."""
+
+    token: str
+    needed: int
+    gross_profit: int
+    swaps: tuple[Swap, ...]
+
+    @property
+    def route(self) -> Route:
+        """The hops in order."""
+        return tuple(swap.hop for swap in self.swaps)
+
+
+Deal = Trade | Basket
+
 
 @dataclass(frozen=True, slots=True)
 class Opportunity:
@@ -159,7 +192,7 @@ class Opportunity:
     pools that ``behind`` changes."""
 
     strategy: str
-    trade: Trade
+    trade: Deal
     block_number: int
     behind: Transaction | None
     seen_ns: int
@@ -176,7 +209,7 @@ class Opportunity:
         """The same opportunity has the same id in every run: no clock in it."""
         after = self.behind.hash if self.behind else "head"
         pools = ">".join(hop.pool for hop in self.trade.route)
-        return f"{self.block_number}:{after}:{self.trade.route[0].token_in}:{pools}"
+        return f"{self.block_number}:{after}:{self.trade.token}:{pools}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +264,7 @@ class Reason(StrEnum):
     STALE = "stale"  # the head moved on before it was sent
     CONFLICT = "conflict"  # better intents of ours hold its pools, or stand behind the same transaction
     SUPERSEDED = "superseded"  # taken back for a better intent of ours that needs one of its pools
+    NO_CAPITAL = "no_capital"  # no pool of it pays first, and no lender holds enough
     NO_OPERATOR = "no_operator"  # every operator account has an open bundle
     CLOSING = "closing"  # the bot is about to end
     PAPER = "paper"  # proven, and not sent because there is no key

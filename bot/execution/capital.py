@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from bot.engine.types import Trade
-from bot.execution.program import Capital, LoanSource
+from bot.engine.types import Basket, Deal
+from bot.execution.loans import LoanSource
+from bot.execution.program import Capital
 from bot.execution.steps import Lender
 
 OWN_GAS = 0
@@ -71,28 +72,29 @@ class Funding:
         return self.fee + self.gas * base_fee * price
 
 
-def fundings(trade: Trade, *, own: int = 0, offers: Iterable[Offer] = (), nested: bool = True) -> Iterator[Funding]:
+def fundings(trade: Deal, *, own: int = 0, offers: Iterable[Offer] = (), nested: bool = True) -> Iterator[Funding]:
     """All that could pay for a trade, whether they hold enough or not. ``own`` is what the executor has of the token.
-    A pool of the trade cannot lend to it: it is locked meanwhile. ``nested``: its pools may pay first."""
+    A pool of the trade, or its v4 manager, cannot lend to it: it is locked meanwhile. ``nested``: its pools may pay
+    first."""
     yield Funding(Capital.OWN, own, OWN_GAS)
-    if nested and any(hop.kind in NESTED_GAS for hop in trade.route):
+    if nested and not isinstance(trade, Basket) and any(hop.kind in NESTED_GAS for hop in trade.route):
         first = "v3" if any(hop.kind == "v3" for hop in trade.route) else "v2"
         yield Funding(Capital.NESTED, None, NESTED_GAS[first])
-    pools = {hop.pool for hop in trade.route}
+    locked = {hop.pool for hop in trade.route} | {hop.terms[0] for hop in trade.route if hop.kind == "v4"}
     for offer in offers:
-        if offer.address not in pools:
-            source = LoanSource(offer.lender, offer.address, offer.fee_of(trade.amounts[0]), offer.token_1)
+        if offer.address not in locked:
+            source = LoanSource(offer.lender, offer.address, offer.fee_of(trade.needed), offer.token_1)
             yield Funding(Capital.LOAN, offer.holds, LOAN_GAS[offer.lender], source)
 
 
 def cheapest(
-    trade: Trade, found: Iterable[Funding], *, base_fee: int = 0, price: Fraction | int | None = 1
+    trade: Deal, found: Iterable[Funding], *, base_fee: int = 0, price: Fraction | int | None = 1
 ) -> Funding | None:
     """Of those that hold enough the one with the least fee and gas, the first of equals; None where none does.
 
     ``base_fee`` is wei per gas; ``price`` the wei of the trade's token for a wei of ETH: 1 where it is WETH. Where it
     is None, gas decides only between equal fees.
     """
-    needed = trade.amounts[0]
+    needed = trade.needed
     enough = [funding for funding in found if funding.holds is None or funding.holds >= needed]
     return min(enough, key=lambda funding: (funding.cost(price or 0, base_fee), funding.gas), default=None)

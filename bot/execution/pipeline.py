@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.engine.clock import Clock
-from bot.engine.types import Bundle, Event, Header, Intent, NewHead, Opportunity, Outcome, Reason, Trade
+from bot.engine.types import Bundle, Deal, Event, Header, Intent, NewHead, Opportunity, Outcome, Reason
 from bot.execution import access_list, paper
 from bot.execution.accounts import Operator, Operators
 from bot.execution.bid import BidPolicy, bid_of
 from bot.execution.book import Book
-from bot.execution.capital import cheapest, fundings
+from bot.execution.capital import Funding, Offer, cheapest, fundings
 from bot.execution.outcomes import from_receipt
-from bot.execution.program import Plan, encode, plan
+from bot.execution.program import encode, plan
 from bot.execution.prove import Proof, ProofFailed, Prover
 from bot.execution.relay import Relay
 from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
@@ -70,8 +70,9 @@ class Stats:
 class BundleExecutor:
     """Takes each opportunity or says why not. Everything that can spend is in the ledger before it is sent.
 
-    ``book`` is the one behind the executor's code. In paper mode (``operators`` is None) it stops after the proof. As
-    an adapter it settles, at each head, what was meant for that block; it must come before the strategies.
+    ``book`` is the one behind the executor's code, ``offers`` are WETH's lenders. In paper mode (``operators`` is
+    None) it stops after the proof. As an adapter it settles, at each head, what was meant for that block; it must come
+    before the strategies.
     """
 
     def __init__(
@@ -91,8 +92,9 @@ class BundleExecutor:
         run: int,
         clock: Clock,
         book: Book = Book.EMPTY,
+        offers: Sequence[Offer] = (),
     ) -> None:
-        self._contract, self._weth, self._book = contract, weth, book
+        self._contract, self._weth, self._book, self._offers = contract, weth, book, offers
         self._fork, self._prover, self._node = fork, prover, node
         self._ledger, self._risk, self._bids, self._relays = ledger, risk, bids, list(relays)
         self._operators, self._chain_id, self._run, self._clock = operators, chain_id, run, clock
@@ -158,11 +160,12 @@ class BundleExecutor:
 
     async def _decide(self, intent_id: str, opportunity: Opportunity, operator: Operator, nonce: int) -> Intent:
         sender, base_fee = operator.signer.address, self._fork.block.base_fee
-        program, bid, proof = await self._prove(opportunity, sender=sender)
+        program, bid, predicted, proof = await self._prove(opportunity, sender=sender)
         gas_limit = proof.gas * GAS_MARGIN_BPS // 10_000 + access_list.cost(proof.access_list)
         refusal = self._risk.check(
             opportunity,
             bid=bid,
+            premium=opportunity.trade.gross_profit - bid - predicted,
             gas_cost=proof.gas * base_fee,
             gas_price=base_fee,
             head_timestamp=self._fork.head.timestamp,
@@ -179,21 +182,22 @@ class BundleExecutor:
             max_priority_fee_per_gas=0,  # the builder is paid by the program, and only out of profit
             access_list=proof.access_list,
         )
-        predicted = opportunity.trade.gross_profit - bid
         return Intent(intent_id, opportunity, sender, nonce, program, bid, gas_limit, predicted, raw, tx_hash)
 
-    async def _prove(self, opportunity: Opportunity, sender: str) -> tuple[bytes, int, Proof]:
-        """Program, bid and proof of a trade that did on the fork, to the wei, what was computed."""
+    async def _prove(self, opportunity: Opportunity, sender: str) -> tuple[bytes, int, int, Proof]:
+        """Program, bid, what is left then, and proof of a trade that did on the fork, to the wei, what was computed."""
         trade, base_fee = opportunity.trade, self._fork.block.base_fee
         if trade.token != self._weth:  # gas and bid are ETH, and nothing here says what that is in this token
             raise Refused(Reason.NOT_PROFITABLE, f"a profit in {trade.token} does not compare with gas")
-        bid_bps = self._bids.bid_bps(trade.gross_profit, opportunity.gas * base_fee)
-        bid = bid_of(trade.gross_profit, bid_bps)
-        if not self._bids.worth_it(trade.gross_profit, opportunity.gas * base_fee, bid):
+        funding = self._funding(trade)
+        gained = trade.gross_profit - funding.fee
+        bid_bps = self._bids.bid_bps(gained, opportunity.gas * base_fee)
+        bid = bid_of(gained, bid_bps)
+        if not self._bids.worth_it(gained, opportunity.gas * base_fee, bid):
             raise Refused(Reason.NOT_PROFITABLE)
-        promised = trade.gross_profit - bid
+        promised = gained - bid
         program = encode(
-            self._plan(trade),
+            plan(trade, funding.capital, lender=funding.lender, weth=self._weth, book=self._book),
             token=trade.token,
             bid_bps=bid_bps,
             min_profit=promised,
@@ -211,15 +215,17 @@ class BundleExecutor:
             raise Refused(failure.reason, failure.detail) from None
         if proof.realised != promised:
             raise Refused(Reason.SIMULATION_FAILED, f"realised {proof.realised} wei, predicted {promised}")
-        if not self._bids.worth_it(trade.gross_profit, proof.gas * base_fee, bid):
+        if not self._bids.worth_it(gained, proof.gas * base_fee, bid):
             raise Refused(Reason.NOT_PROFITABLE)
-        return program, bid, proof
+        return program, bid, promised, proof
 
-    def _plan(self, trade: Trade) -> Plan:
-        """Its pools can pay first; the executor's own WETH is not counted on, since its owner may withdraw it."""
-        funding = cheapest(trade, fundings(trade), base_fee=self._fork.block.base_fee)
-        assert funding is not None
-        return plan(trade, funding.capital, lender=funding.lender, weth=self._weth, book=self._book)
+    def _funding(self, trade: Deal) -> Funding:
+        """Its pools can pay first, or a lender; the executor's own WETH is not counted on, since its owner may withdraw
+        it."""
+        funding = cheapest(trade, fundings(trade, offers=self._offers), base_fee=self._fork.block.base_fee)
+        if funding is None:
+            raise Refused(Reason.NO_CAPITAL, f"no lender has {trade.needed} wei of {trade.token}")
+        return funding
 
     # --- send --------------------------------------------------------------------------------------------------------
 

@@ -13,19 +13,19 @@ bytes and less gas. Any other becomes steps.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
-from bot.engine.types import Hop, Trade
+from bot.engine.types import Basket, Deal, Hop, Swap, Trade
 from bot.execution import venues
 from bot.execution.bid import bid_of
 from bot.execution.book import V2_POOLS, Book, Kind
 from bot.execution.codec import MAX_V2_HOPS, MOST_IN_ROUTE, pack
 from bot.execution.layouts import spent_tokens
+from bot.execution.loans import LoanSource, lend
 from bot.execution.steps import (
     Form,
     Lender,
-    Loan,
     Pay,
     Recipient,
     Route,
@@ -34,11 +34,7 @@ from bot.execution.steps import (
     V2Chain,
     V2Flash,
     V2Hop,
-    V3Flash,
     V3Swap,
-    V4Settle,
-    V4Take,
-    V4Unlock,
 )
 
 MAINNET_WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
@@ -56,19 +52,8 @@ class Capital(StrEnum):
     LOAN = "loan"  # a lender
 
 
-@dataclass(frozen=True, slots=True)
-class LoanSource:
-    """A lender. ``fee`` is wei of the token on the amount of this trade; Morpho and v4 take none. ``token_1`` tells
-    which token of a v2 or v3 pool is lent."""
-
-    kind: Lender
-    address: str
-    fee: int = 0
-    token_1: bool = False
-
-
 def plan(
-    trade: Trade,
+    trade: Deal,
     capital: Capital,
     *,
     lender: LoanSource | None = None,
@@ -76,17 +61,19 @@ def plan(
     weth: str = MAINNET_WETH,
     book: Book = Book.EMPTY,
 ) -> Plan:
-    """A route where ``book`` and the trade's shape allow it, else steps of a cycle. ``anchor`` is
-    the index of the hop that pays first, if the capital's own choice is not wanted. A token that is not ``weth`` is
-    named in the steps: the default is right on any chain, the chain's own is cheapest.
+    """A route where ``book`` and the trade's shape allow it, else steps of a cycle or a basket. ``anchor`` is the index
+    of the hop that pays first, if the capital's own choice is not wanted. A token that is not ``weth`` is named in the
+    steps: the default is right on any chain, the chain's own is cheapest.
 
-    Raises ValueError where the trade is not such a cycle, or the capital does not fit it.
+    Raises ValueError where the trade is no cycle, or the capital does not fit it.
     """
     _check(trade)
-    if capital is Capital.LOAN and lender is None:
-        raise ValueError("a loan needs a lender")
-    if lender is not None and any(hop.pool == lender.address for hop in trade.route):
-        raise ValueError(f"{lender.address} is locked while it lends: it cannot be in the route too")
+    _check_lender(trade, capital, lender)
+    if isinstance(trade, Basket):
+        if capital not in (Capital.OWN, Capital.LOAN):
+            raise ValueError("a basket begins with own or borrowed money")
+        swaps = _swaps(trade, weth)
+        return swaps if lender is None else lend(lender, trade.needed, _named(trade.token, weth), swaps)
     if capital in (Capital.NESTED, Capital.V2_FLASH) and anchor is None:
         anchor = _anchor(trade, capital)
     route = _route(trade, capital, anchor, lender, book) if book and trade.token == weth else None
@@ -142,12 +129,28 @@ def gain(route: Route, book: Book) -> int:
     return brought - (route.paid if entry and entry.kind in V2_POOLS else route.amount)
 
 
-def _check(trade: Trade) -> None:
+def _check(trade: Deal) -> None:
     route = trade.route
-    if len(trade.amounts) != len(route) + 1 or route[0].token_in != route[-1].token_out:
+    if isinstance(trade, Trade) and _broken(trade):
         raise ValueError("not a cycle with one amount more than hops")
     if len({hop.pool for hop in route}) < len(route):
         raise ValueError("a pool is locked while its own swap goes on: each may be in a route once")
+
+
+def _check_lender(trade: Deal, capital: Capital, lender: LoanSource | None) -> None:
+    if capital is Capital.LOAN and lender is None:
+        raise ValueError("a loan needs a lender")
+    if lender is None:
+        return
+    if any(hop.pool == lender.address for hop in trade.route):
+        raise ValueError(f"{lender.address} is locked while it lends: it cannot be in the route too")
+    if lender.kind is Lender.V4 and any(hop.kind == "v4" for hop in trade.route):
+        raise ValueError("v4's manager is locked while it lends: it cannot be in the route too")
+
+
+def _broken(trade: Trade) -> bool:
+    route = trade.route
+    return len(trade.amounts) != len(route) + 1 or route[0].token_in != route[-1].token_out
 
 
 def _anchor(trade: Trade, capital: Capital) -> int:
@@ -229,28 +232,7 @@ class _Planner:
         return self._deliver(len(self._route), Recipient.EXECUTOR, base=0)
 
     def loan(self, lender: LoanSource) -> list[Step]:
-        if lender.kind is Lender.V4 and any(hop.kind == "v4" for hop in self._route):
-            raise ValueError("v4's manager is locked while it lends: it cannot be in the route too")
-        token, amount = self._token(0), self._amounts[0]
-        steps = self.own()
-        owed = amount + lender.fee
-        paid_back = (*steps, Pay(owed, token))
-        if lender.fee and lender.kind in (Lender.MORPHO, Lender.V4):
-            raise ValueError(f"{lender.kind} takes no fee")
-        match lender.kind:
-            case Lender.MORPHO:
-                return [Loan(lender.kind, lender.address, amount, tuple(steps), token)]
-            case Lender.BALANCER_V2:
-                return [Loan(lender.kind, lender.address, amount, paid_back, token)]
-            case Lender.AAVE_V3 | Lender.ERC3156:
-                return [Loan(lender.kind, lender.address, amount, tuple(steps), token, owed)]
-            case Lender.V4:
-                nested = (V4Take(amount, token), *steps, V4Settle(owed, token))
-                return [V4Unlock(lender.address, nested)]
-            case Lender.V3:
-                return [V3Flash(lender.address, lender.token_1, amount, paid_back)]
-            case Lender.V2:
-                return [V2Flash(lender.address, lender.token_1, amount, paid_back)]
+        return lend(lender, self._amounts[0], self._token(0), self.own())
 
     def nested(self, anchor: int) -> list[Step]:
         end = len(self._route)
@@ -309,5 +291,27 @@ class _Planner:
             start, paid = end, False
 
     def _token(self, index: int) -> str | None:
-        token = self._route[index].token_in
-        return None if token == self._weth else token
+        return _named(self._route[index].token_in, self._weth)
+
+
+def _named(token: str, weth: str) -> str | None:
+    """As steps name it."""
+    return None if token == weth else token
+
+
+# --- baskets ---------------------------------------------------------------------------------------------------------
+
+
+def _swaps(basket: Basket, weth: str) -> list[Step]:
+    """One swap after the other, out of and into the executor's balance."""
+    return [step for swap in basket.swaps for step in _swap(swap, weth)]
+
+
+def _swap(swap: Swap, weth: str) -> list[Step]:
+    hop, token = swap.hop, _named(swap.hop.token_in, weth)
+    if hop.kind == "v2":
+        return [V2Chain((V2Hop(hop.pool, hop.zero_for_one, swap.amount_out),), pay=swap.amount_in, token=token)]
+    if hop.kind == "v3":
+        pay = (Pay(swap.amount_in, token),)
+        return [V3Swap(hop.pool, hop.zero_for_one, swap.amount_in, Recipient.EXECUTOR, pay)]
+    return venues.steps([hop], [swap.amount_in, swap.amount_out], weth)

@@ -149,7 +149,7 @@ class Ledger(Reader):
                 "behind": found.behind.hash if found.behind else None,
                 "trade": trade_to_text(found.trade),
                 "token": found.trade.token,
-                "amount_in": found.trade.amounts[0],
+                "amount_in": found.trade.needed,
                 "gross_profit": found.trade.gross_profit,
                 "found_ns": found.seen_ns,
             }

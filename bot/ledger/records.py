@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.engine.types import Hop, Reason, Trade
+from bot.engine.types import Basket, Deal, Hop, Reason, Swap, Trade
 
 
 class RunKind(StrEnum):
@@ -77,7 +77,7 @@ class Entry:
     strategy: str
     block_number: int
     behind: str | None
-    trade: Trade
+    trade: Deal
     sender: str
     nonce: int
     tx_hash: str
@@ -108,13 +108,23 @@ class Summary:
     gas_cost: int
 
 
-def trade_to_text(trade: Trade) -> str:
-    """A trade as JSON; amounts as decimal text, for they outgrow other readers' numbers."""
+def trade_to_text(trade: Deal) -> str:
+    """A trade as JSON; amounts as decimal text, for they outgrow other readers' numbers. Of a basket the amounts are
+    those of each swap, in and out."""
     hops = [[hop.pool, hop.kind, hop.token_in, hop.token_out, *hop.terms] for hop in trade.route]
-    return json.dumps({"hops": hops, "amounts": [str(amount) for amount in trade.amounts]})
+    if isinstance(trade, Trade):
+        return json.dumps({"hops": hops, "amounts": [str(amount) for amount in trade.amounts]})
+    amounts = [str(amount) for swap in trade.swaps for amount in (swap.amount_in, swap.amount_out)]
+    basket = [trade.token, str(trade.needed), str(trade.gross_profit)]
+    return json.dumps({"hops": hops, "amounts": amounts, "basket": basket})
 
 
-def trade_from_text(text: str) -> Trade:
+def trade_from_text(text: str) -> Deal:
     value = json.loads(text)
-    hops = (Hop(pool, kind, token_in, out, tuple(terms)) for pool, kind, token_in, out, *terms in value["hops"])
-    return Trade(tuple(hops), tuple(map(int, value["amounts"])))
+    hops = tuple(Hop(pool, kind, token_in, out, tuple(terms)) for pool, kind, token_in, out, *terms in value["hops"])
+    amounts = tuple(map(int, value["amounts"]))
+    if "basket" not in value:
+        return Trade(hops, amounts)
+    token, needed, profit = value["basket"]
+    swaps = map(Swap, hops, amounts[::2], amounts[1::2])
+    return Basket(token, int(needed), int(profit), tuple(swaps))

@@ -38,16 +38,23 @@ class RiskGate:
         self._limits, self._ledger, self._clock = limits, ledger, clock
 
     def check(
-        self, opportunity: Opportunity, *, bid: int, gas_cost: int, gas_price: int, head_timestamp: int
+        self,
+        opportunity: Opportunity,
+        *,
+        bid: int,
+        gas_cost: int,
+        gas_price: int,
+        head_timestamp: int,
+        premium: int = 0,
     ) -> str | None:
-        """Why the trade may not be done, in one line, or None. ``bid`` and ``gas_cost`` in wei, ``gas_price`` wei per
-        gas, ``head_timestamp`` seconds since 1970."""
+        """Why the trade may not be done, in one line, or None. ``bid``, ``gas_cost`` and a lender's ``premium`` in wei,
+        ``gas_price`` wei per gas, ``head_timestamp`` seconds since 1970."""
         trade, limits = opportunity.trade, self._limits
-        net = trade.gross_profit - bid - gas_cost
+        net = trade.gross_profit - premium - bid - gas_cost
         if (allowed := limits.max_trade.get(trade.token)) is None:
             return f"no max_trade is set for token {trade.token}"
-        if trade.amounts[0] > allowed:
-            return f"trade of {trade.amounts[0]} exceeds max_trade {allowed}"
+        if trade.needed > allowed:
+            return f"trade of {trade.needed} exceeds max_trade {allowed}"
         if net < limits.min_net_profit:
             return f"net profit {net} wei is below min_net_profit {limits.min_net_profit}"
         if bid * BPS > trade.gross_profit * limits.max_bid_share:

@@ -1,26 +1,32 @@
-"""Real Uniswap v2 and v3 bytecode in an in-process EVM, and an account that pays what pools ask for."""
+"""Real Uniswap v3 bytecode in an in-process EVM, and an account that pays what pools ask for."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import pyrevm
+from recorded import cassette_path
 
 from bot import abi
-from bot.amm.ticks import TickMap, all_words
-from bot.amm.v2 import V2Pool
+from bot.amm.layouts import V3_LAYOUT, V3Layout, mapping_slot, price_and_tick
+from bot.amm.tick_math import MAX_TICK
+from bot.amm.ticks import TickLiquidity, TickMap, all_words, ticks_in
 from bot.amm.v3 import V3Pool
-from bot.chain.pool_layouts import V3_LAYOUT, price_and_tick, tick_liquidity
-from bot.engine.types import Log
+from bot.amm.v4 import V4Pool
+from bot.engine.types import AccountDiff, Log, StateDiff
 
 PACKAGES = Path(__file__).parents[2] / "node_modules"
 V3_POOLS = {
     "uniswap-v3": "@uniswap/v3-core/artifacts/contracts/UniswapV3Pool.sol/UniswapV3Pool.json",
     "pancake-v3": "@pancakeswap/v3-core/artifacts/contracts/PancakeV3Pool.sol/PancakeV3Pool.json",
 }
+RECORDED_V3 = {"shifted-v3": (19426586, "0x9afe20b4b51c417e130e0339692e5a32dfc4764c")}
+"""The one fork in the recorded blocks whose code is not that of an npm package: block and pool. SushiSwap's pools
+there are Uniswap's code."""
 OWNER = "0x" + "11" * 20
 PAYER = "0x" + "22" * 20
 
@@ -29,6 +35,29 @@ PAYER = "0x" + "22" * 20
 def bytecode(artifact: str) -> bytes:
     """What creates a contract, from an artifact of an npm package."""
     return bytes.fromhex(json.loads((PACKAGES / artifact).read_text())["bytecode"].removeprefix("0x"))
+
+
+_FORKS_FACTORY = "0x075c42cd233a1c723c0f18f6dd575c8d679fea85"
+_PUSH32 = b"\x7f"
+_BALANCES = 1
+"""The slot of UniswapV2ERC20's mapping balanceOf."""
+
+
+@lru_cache
+def recorded_code(layout: str, token0: str, token1: str, fee: int, spacing: int) -> bytes:
+    """Runtime code of a fork's recorded pool, with other immutables. Skips the test where the block is absent."""
+    block, pool = RECORDED_V3[layout]
+    cassette = json.loads(gzip.decompress(cassette_path(block).read_bytes()))
+    code = abi.to_bytes(cassette["codes"][cassette["accounts"][pool]["codeHash"]])
+    evm = Evm()
+    evm.evm.insert_account_info(pool, pyrevm.AccountInfo(code=code, nonce=1))
+    most = ((1 << 128) - 1) // (MAX_TICK // spacing * 2 + 1)  # Tick.tickSpacingToMaxLiquidityPerTick
+    wanted = {"token0": token0, "token1": token1, "fee": fee, "tickSpacing": spacing, "maxLiquidityPerTick": most}
+    for getter, value in wanted.items():
+        recorded = evm.call(OWNER, pool, f"{getter}()")
+        assert _PUSH32 + recorded in code
+        code = code.replace(_PUSH32 + recorded, _PUSH32 + abi.encode(value))
+    return code
 
 
 class Reverted(Exception):
@@ -105,38 +134,6 @@ def _payer_code(token0: str, token1: str) -> bytes:
     return code
 
 
-class V2World:
-    """One pair."""
-
-    def __init__(self) -> None:
-        self.evm = Evm()
-        self.token0, self.token1 = self.evm.token_pair()
-        factory = self.evm.deploy("@uniswap/v2-core/build/UniswapV2Factory.json", abi.encode(OWNER))
-        made = self.evm.call(OWNER, factory, "createPair(address,address)", self.token0, self.token1)
-        self.pair = abi.address(made)
-
-    def pay(self, zero_for_one: bool, amount: int) -> None:
-        token = self.token0 if zero_for_one else self.token1
-        self.evm.call(PAYER, token, "transfer(address,uint256)", self.pair, amount)
-
-    def add(self, amount0: int, amount1: int) -> list[Log]:
-        self.pay(True, amount0)
-        self.pay(False, amount1)
-        self.evm.call(PAYER, self.pair, "mint(address)", PAYER)
-        return self.evm.logs(self.pair)
-
-    def swap(self, zero_for_one: bool, amount_in: int, amount_out: int) -> list[Log]:
-        """Pays, then asks. Raises Reverted."""
-        self.pay(zero_for_one, amount_in)
-        outs = (0, amount_out) if zero_for_one else (amount_out, 0)
-        self.evm.call(PAYER, self.pair, "swap(uint256,uint256,address,bytes)", *outs, PAYER, 128, 0)
-        return self.evm.logs(self.pair)
-
-    def load(self) -> V2Pool:
-        data = self.evm.call(PAYER, self.pair, "getReserves()")
-        return V2Pool(self.pair, self.token0, self.token1, abi.uint(data), abi.uint(data, 1))
-
-
 MIN_LIMIT = 4295128739 + 1
 MAX_LIMIT = 1461446703485210103287273052203988822378723970342 - 1
 
@@ -147,66 +144,99 @@ class V3World:
     def __init__(self, layout: str) -> None:
         self.evm = Evm()
         self.layout = V3_LAYOUT[layout]
+        self._created = 0
         self.token0, self.token1 = self.evm.token_pair()
 
     def create(self, fee: int, spacing: int, sqrt_price: int) -> V3Pool:
         """A pool that is initialised and empty."""
         address = self._create(fee, spacing)
         fixed = address, self.token0, self.token1, fee, spacing
-        empty = V3Pool(*fixed, 0, 0, 0, TickMap.complete(spacing, {}))
+        empty = V3Pool(*fixed, 0, 0, 0, TickMap.complete(spacing, {}), self.layout.name)
         self.evm.call(OWNER, address, "initialize(uint160)", sqrt_price)
         (log,) = self.evm.logs(address)
         return empty.apply(log)
 
     def _create(self, fee: int, spacing: int) -> str:
         """As the factory does: the pool's constructor asks its deployer for parameters()."""
-        deployer = "0x" + "33" * 20
+        if self.layout.name in RECORDED_V3:
+            code = pyrevm.AccountInfo(code=bytes.fromhex("60015f5260205ff3"), nonce=1)  # to every question: 1
+            self.evm.evm.insert_account_info(_FORKS_FACTORY, code)  # asked whether the caller may mint
+            return self._place(recorded_code(self.layout.name, self.token0, self.token1, fee, spacing))
+        deployer = self._fresh()
         values = (deployer, self.token0, self.token1, fee, spacing)
         info = pyrevm.AccountInfo(code=_deployer_code(b"".join(abi.encode(value) for value in values)), nonce=1)
         self.evm.evm.insert_account_info(deployer, info)
         return abi.address(self.evm.send(OWNER, deployer, bytecode(V3_POOLS[self.layout.name])))
 
+    def _fresh(self) -> str:
+        self._created += 1
+        return "0x" + f"{self._created:08x}" * 5
+
+    def _place(self, code: bytes) -> str:
+        """A pool with this runtime code, but for its own address in it (NoDelegateCall.original)."""
+        address = self._fresh()
+        code = code.replace(_PUSH32 + abi.encode(RECORDED_V3[self.layout.name][1]), _PUSH32 + abi.encode(address))
+        returner = b"\x62" + len(code).to_bytes(3, "big") + bytes.fromhex("80600b5f395ff3")
+        scratch = pyrevm.EVM(spec_id="Cancun")  # what is deployed is analysed once
+        self.evm.evm.insert_account_info(address, scratch.basic(scratch.deploy(OWNER, returner + code)))
+        self.evm.evm.insert_account_storage(address, mapping_slot(int(PAYER, 16), 0), 1)  # who may swap
+        return address
+
     def mint(self, pool: V3Pool, lower: int, upper: int, amount: int) -> V3Pool:
         signature = "mint(address,int24,int24,uint128,bytes)"
-        self.evm.call(PAYER, pool.address, signature, PAYER, lower, upper, amount, 160, 0)
+        self.evm.call(PAYER, pool.id, signature, PAYER, lower, upper, amount, 160, 0)
         return self._after(pool)
 
     def burn(self, pool: V3Pool, lower: int, upper: int, amount: int) -> V3Pool:
-        self.evm.call(PAYER, pool.address, "burn(int24,int24,uint128)", lower, upper, amount)
+        self.evm.call(PAYER, pool.id, "burn(int24,int24,uint128)", lower, upper, amount)
         return self._after(pool)
 
-    def swap(self, pool: V3Pool, zero_for_one: bool, specified: int) -> tuple[int, int, V3Pool]:
+    def swap(self, pool: V3Pool, i: int, specified: int) -> tuple[int, int, V3Pool]:
         """Input and output of UniswapV3Pool.swap without a price limit, and the pool after. Raises Reverted."""
-        limit = MIN_LIMIT if zero_for_one else MAX_LIMIT
+        limit = MIN_LIMIT if i == 0 else MAX_LIMIT
         signature = "swap(address,bool,int256,uint160,bytes)"
-        data = self.evm.call(PAYER, pool.address, signature, PAYER, zero_for_one, specified, limit, 160, 0)
+        data = self.evm.call(PAYER, pool.id, signature, PAYER, i == 0, specified, limit, 160, 0)
         deltas = abi.sint(data), abi.sint(data, 1)
-        paid, got = deltas if zero_for_one else deltas[::-1]
-        return paid, -got, self._after(pool)
+        return deltas[i], -deltas[1 - i], self._after(pool)
 
-    def balance(self, pool: V3Pool, first: bool) -> int:
-        token = self.token0 if first else self.token1
-        return abi.uint(self.evm.call(OWNER, token, "balanceOf(address)", pool.address))
+    def held(self, pool: V3Pool, i: int) -> int:
+        """What the pool holds of token i."""
+        return int(self.evm.evm.storage(pool.tokens[i], mapping_slot(int(pool.id, 16), _BALANCES)))
 
     def load(self, pool: V3Pool) -> V3Pool:
         """The pool as its storage has it: every word, every tick."""
-        layout, spacing = self.layout, pool.tick_spacing
-        price, tick = price_and_tick(self._slot(pool, layout.price))
-        words = {word: self._slot(pool, layout.word_slot(word)) for word in all_words(spacing)}
-        initialised = [
-            (word * 256 + bit) * spacing for word, bitmap in words.items() for bit in range(256) if bitmap >> bit & 1
-        ]
-        ticks = {tick: tick_liquidity(self._slot(pool, layout.tick_slot(tick))) for tick in initialised}
-        liquidity = self._slot(pool, layout.liquidity)
-        return replace(pool, sqrt_price=price, tick=tick, liquidity=liquidity, ticks=TickMap(spacing, words, ticks))
+        price, tick = price_and_tick(self.slot(pool, self.layout.price))
+        liquidity, ticks = self.slot(pool, self.layout.liquidity), stored_ticks(self.evm, pool, self.layout)
+        return replace(pool, sqrt_price=price, tick=tick, liquidity=liquidity, ticks=ticks)
 
-    def _slot(self, pool: V3Pool, slot: int) -> int:
-        return int(self.evm.evm.storage(pool.address, slot))
+    def slot(self, pool: V3Pool, slot: int) -> int:
+        return int(self.evm.evm.storage(pool.id, slot))
 
     def _after(self, pool: V3Pool) -> V3Pool:
-        for log in self.evm.logs(pool.address):
+        for log in self.evm.logs(pool.id):
             pool = pool.apply(log)
         return pool
+
+
+def stored_ticks(evm: Evm, pool: V3Pool | V4Pool, layout: V3Layout) -> TickMap:
+    """A pool's ticks as storage has them: every word, every tick."""
+
+    def slot(number: int) -> int:
+        return int(evm.evm.storage(pool.emitter, number))
+
+    spacing = pool.tick_spacing
+    words = {word: slot(layout.word_slot(word)) for word in all_words(spacing)}
+    initialised = [tick for word, bitmap in words.items() for tick in ticks_in(word, bitmap, spacing)]
+    ticks = {tick: TickLiquidity.stored(slot(layout.tick_slot(tick))) for tick in initialised}
+    return TickMap(spacing, words, ticks)
+
+
+def changed(evm: Evm, before: V3Pool | V4Pool, after: V3Pool | V4Pool) -> StateDiff:
+    """What a call that led from one to the other left in the slots that hold them."""
+    slots = {contract: set(numbers) for contract, numbers in before.slots().items()}
+    ((contract, numbers),) = after.slots().items()
+    slots[contract] |= numbers
+    return {contract: AccountDiff(slots={slot: int(evm.evm.storage(contract, slot)) for slot in slots[contract]})}
 
 
 def _deployer_code(parameters: bytes) -> bytes:
