@@ -20,6 +20,15 @@ FEE_UNIT = 1_000_000
 _MAX_256 = (1 << 256) - 1
 _NEVER = 1 << 256
 _Q96 = float(1 << 96)
+
+
+def price_rate(sqrt_price: int, fee: int, down: bool) -> float:
+    """What the next unit in yields at a price, as a square root Q64.96, that some liquidity stands at. ``fee`` in
+    millionths."""
+    root = sqrt_price / _Q96
+    return root * root * (1 - fee / FEE_UNIT) if down else (1 - fee / FEE_UNIT) / (root * root)
+
+
 _STRETCH = 16
 """Steps after which a stretch of one liquidity is handed out, though it goes on: where nothing is initialised over
 thousands of bitmap words, its beginning is there at once."""

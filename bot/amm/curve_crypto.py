@@ -17,7 +17,7 @@ from bot.amm.curve_crypto_math_ng import get_y
 from bot.amm.curve_crypto_math_ng import newton_d as newton_d_ng
 from bot.amm.curve_crypto_segments import Curve, curve_segments
 from bot.amm.curve_crypto_tweak import Ledger, Ramp, Two, tweak_2021, tweak_ng
-from bot.amm.pool import NoLiquidity, Segment, UnknownState
+from bot.amm.pool import NoLiquidity, Segment, UnknownState, first_rate
 from bot.engine.types import Log, StateDiff, Terms
 
 CRYPTO = 1
@@ -80,8 +80,12 @@ class CryptoPool:
     kind: ClassVar[str] = "curve"
 
     @property
-    def emitter(self) -> str:
+    def contract(self) -> str:
         return self.id
+
+    @property
+    def keeper(self) -> None:
+        return None
 
     @property
     def silent(self) -> bool:
@@ -338,6 +342,9 @@ class CryptoPool:
         if self.lp_token == self.id:
             return {self.id: own | {self._generation.supply}}
         return {self.id: own, self.lp_token: frozenset((self._generation.supply,))}
+
+    def rate(self, i: int, j: int) -> float:
+        return first_rate(self, i, j)
 
     def segments(self, i: int, j: int) -> Iterator[Segment]:
         """See curve_crypto_segments. Raises UnknownState, NoLiquidity."""

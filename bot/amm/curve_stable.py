@@ -13,7 +13,7 @@ from bot.amm import curve_logs, curve_segments
 from bot.amm.curve_generations import GENERATIONS
 from bot.amm.curve_invariant import FEE_UNIT, PRECISION, balance, dynamic_fee
 from bot.amm.curve_state import StableState
-from bot.amm.pool import NoLiquidity, Segment
+from bot.amm.pool import NoLiquidity, Segment, first_rate
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms
 
@@ -37,8 +37,12 @@ class CurveStablePool:
     kind: ClassVar[str] = "curve"
 
     @property
-    def emitter(self) -> str:
+    def contract(self) -> str:
         return self.id
+
+    @property
+    def keeper(self) -> None:
+        return None
 
     @property
     def silent(self) -> bool:
@@ -103,6 +107,9 @@ class CurveStablePool:
     def slots(self) -> dict[str, frozenset[int]]:
         storage = GENERATIONS[self.state.generation].storage
         return {} if storage is None else {self.id: storage.words(len(self.tokens))}
+
+    def rate(self, i: int, j: int) -> float:
+        return first_rate(self, i, j)
 
     def segments(self, i: int, j: int) -> Iterator[Segment]:
         """The curve in pieces, each with its slope at the start and its value at the end, from dust to 95 % of the

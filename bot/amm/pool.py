@@ -39,8 +39,14 @@ class Pool(Protocol):
         ...
 
     @property
-    def emitter(self) -> str:
-        """The contract whose logs tell of it: itself, or the one that keeps it, whose logs have ``id`` as topic 1."""
+    def contract(self) -> str | None:
+        """The contract of its own, all of whose logs tell of it; None where it has none (v4)."""
+        ...
+
+    @property
+    def keeper(self) -> str | None:
+        """The contract that keeps it beside others, whose logs about it have ``id`` as topic 1; None where there is
+        none."""
         ...
 
     @property
@@ -55,6 +61,11 @@ class Pool(Protocol):
     def silent(self) -> bool:
         """Whether its state also moves without a log of its own (by time, or another contract's rate): then it holds
         for the block that it was read at, and has to be read anew at the next."""
+        ...
+
+    def at(self, timestamp: int) -> Self:
+        """The pool in a block of that time, in seconds; most return themselves. Logs carry no time: whoever follows
+        them says with this which block they are of."""
         ...
 
     def terms(self, i: int, j: int) -> Terms:
@@ -84,7 +95,20 @@ class Pool(Protocol):
         """The storage slots, by contract, that hold its state as far as it is known."""
         ...
 
+    def rate(self, i: int, j: int) -> float:
+        """What the next (infinitely small) unit in yields, fee taken; 0 where it is unknown or dry."""
+        ...
+
     def segments(self, i: int, j: int) -> Iterator[Segment]:
         """Float view of the liquidity from the current price outwards, for sizing: it finds, it never decides.
         Ends where state ends; raises UnknownState, NoLiquidity when not even the first segment is there."""
         ...
+
+
+def first_rate(pool: Pool, i: int, j: int) -> float:
+    """``rate`` by the first of the segments."""
+    try:
+        first = next(pool.segments(i, j), None)
+    except (UnknownState, NoLiquidity):
+        return 0.0
+    return 0.0 if first is None else first.y * first.keep / first.x

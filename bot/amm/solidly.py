@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from bot import abi
 from bot.amm.layouts import reserves
-from bot.amm.pool import NoLiquidity, Segment
+from bot.amm.pool import NoLiquidity, Segment, first_rate
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms
 
@@ -57,12 +57,19 @@ class SolidlyPool:
     silent: ClassVar[bool] = False
 
     @property
-    def emitter(self) -> str:
+    def contract(self) -> str:
         return self.id
+
+    @property
+    def keeper(self) -> None:
+        return None
 
     @property
     def tokens(self) -> tuple[str, str]:
         return self.token0, self.token1
+
+    def at(self, timestamp: int) -> SolidlyPool:
+        return self
 
     def terms(self, i: int, j: int) -> Terms:
         return ()
@@ -115,6 +122,9 @@ class SolidlyPool:
     def slots(self) -> dict[str, frozenset[int]]:
         slot, packed = self.place
         return {self.id: frozenset((slot,) if packed else (slot, slot + 1))}
+
+    def rate(self, i: int, j: int) -> float:
+        return first_rate(self, i, j)
 
     def segments(self, i: int, j: int) -> Iterator[Segment]:
         """Volatile: one without end. Stable: stretches that have the curve's slope where they start and meet it where

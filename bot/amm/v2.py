@@ -33,12 +33,19 @@ class V2Pool:
     silent: ClassVar[bool] = False
 
     @property
-    def emitter(self) -> str:
+    def contract(self) -> str:
         return self.id
+
+    @property
+    def keeper(self) -> None:
+        return None
 
     @property
     def tokens(self) -> tuple[str, str]:
         return self.token0, self.token1
+
+    def at(self, timestamp: int) -> V2Pool:
+        return self
 
     def terms(self, i: int, j: int) -> Terms:
         return ()
@@ -90,6 +97,10 @@ class V2Pool:
 
     def slots(self) -> dict[str, frozenset[int]]:
         return {self.id: frozenset((V2_LAYOUT[self.layout].reserves,))}
+
+    def rate(self, i: int, j: int) -> float:
+        x, y = (self.reserve0, self.reserve1) if i == 0 else (self.reserve1, self.reserve0)
+        return y * self.fee_num / (x * self.fee_den) if x else 0.0
 
     def segments(self, i: int, j: int) -> Iterator[Segment]:
         """One stretch without end. Raises NoLiquidity."""

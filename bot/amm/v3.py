@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from bot import abi
 from bot.amm.concentrated import FEE_UNIT as FEE_UNIT
-from bot.amm.concentrated import Walk
+from bot.amm.concentrated import Walk, price_rate
 from bot.amm.layouts import UNISWAP_V3, V3_LAYOUT, V3Layout, price_and_tick
-from bot.amm.pool import NoLiquidity, Segment, UnknownState
+from bot.amm.pool import NoLiquidity, Segment, UnknownState, first_rate
 from bot.amm.ticks import TickMap
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms
@@ -50,8 +50,12 @@ class V3Pool:
     silent: ClassVar[bool] = False
 
     @property
-    def emitter(self) -> str:
+    def contract(self) -> str:
         return self.id
+
+    @property
+    def keeper(self) -> None:
+        return None
 
     @property
     def tokens(self) -> tuple[str, str]:
@@ -118,6 +122,11 @@ class V3Pool:
         layout = self.storage
         words, ticks = self.ticks.places(layout)
         return {self.id: frozenset((layout.price, layout.liquidity, *words, *ticks))}
+
+    def rate(self, i: int, j: int) -> float:
+        if not self.liquidity or not self.sqrt_price:
+            return first_rate(self, i, j)
+        return price_rate(self.sqrt_price, self.fee, i == 0)
 
     def segments(self, i: int, j: int) -> Iterator[Segment]:
         """See Walk.segments."""

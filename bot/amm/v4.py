@@ -15,9 +15,9 @@ from struct import error as StructError
 from typing import ClassVar
 
 from bot import abi
-from bot.amm.concentrated import FEE_UNIT, Walk
+from bot.amm.concentrated import FEE_UNIT, Walk, price_rate
 from bot.amm.layouts import V3Layout, price_and_tick, v4_fees, v4_layout
-from bot.amm.pool import NoLiquidity, Segment, UnknownState
+from bot.amm.pool import NoLiquidity, Segment, UnknownState, first_rate
 from bot.amm.ticks import TickMap
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms
@@ -78,7 +78,11 @@ class V4Pool:
     kind: ClassVar[str] = "v4"
 
     @property
-    def emitter(self) -> str:
+    def contract(self) -> None:
+        return None
+
+    @property
+    def keeper(self) -> str:
         return self.manager
 
     @property
@@ -181,6 +185,15 @@ class V4Pool:
         layout = self.storage
         words, ticks = self.ticks.places(layout)
         return {self.manager: frozenset((layout.price, layout.liquidity, *words, *ticks))}
+
+    def rate(self, i: int, j: int) -> float:
+        if not self.liquidity or not self.sqrt_price:
+            return first_rate(self, i, j)
+        try:
+            fee = self.fee(i)
+        except UnknownState:
+            return 0.0
+        return price_rate(self.sqrt_price, fee, i == 0)
 
     def segments(self, i: int, j: int) -> Iterator[Segment]:
         """See Walk.segments."""

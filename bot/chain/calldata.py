@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-import msgspec
-
+from bot.engine.types import SwapIntent as SwapIntent
 from bot.engine.types import Terms
 
 MOST_SWAPS = 64
@@ -22,31 +21,6 @@ MOST_DEPTH = 4
 """Of calls in calls."""
 MOST_COPIED = 4
 """Bytes of all inner calls over those of the transaction. Honest ones lie side by side, and this is their depth."""
-
-
-class SwapIntent(msgspec.Struct, frozen=True, gc=False):
-    """One swap as asked for.
-
-    ``protocol`` is as in ``Hop.kind``, and "curve underlying" for coins of a Curve pool's base. ``target`` is the
-    contract that was called: the router, or the pool. ``tokens`` are the path from what is paid to what is got, empty
-    where a pool is called by the indices ``sides`` of what goes in and what comes out; v4 and Balancer name the
-    chain's own money by the zero address. ``pools`` says of each hop what the call does: nothing (v2), fee (v3), fee,
-    spacing and hooks (v4), pool id (balancer).
-
-    ``amount`` is exact, in wei of the first token (``exact_in``) or the last; None where it is what the router holds
-    by then. ``limit`` is the least to get or the most to pay, None if the call has none; ``price_limit`` the Q64.96
-    at which v3 stops, 0 if none.
-    """
-
-    protocol: str
-    target: str
-    tokens: tuple[str, ...]
-    pools: tuple[Terms, ...]
-    exact_in: bool
-    amount: int | None
-    limit: int | None
-    price_limit: int = 0
-    sides: tuple[int, int] | None = None
 
 
 class Look:

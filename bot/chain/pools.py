@@ -32,6 +32,8 @@ READERS: tuple[PoolReader, ...] = (
     Weth(),
 )
 
+ADDRESS = 42
+"""Characters of an address: where a pool has an id of 32 bytes, those of its contract (Balancer's) come first."""
 REACH = 10_000
 """Ticks to each side of the price that ``load`` reads: a factor of 2.7 in price."""
 
@@ -43,7 +45,7 @@ async def identify(rpc: JsonRpc, addresses: Iterable[str], block: Block) -> list
     found: dict[str, PoolInfo] = {}
     for protocol in READERS:
         rest = [address for address in asked if address not in found]
-        found |= {info.id: info for info in await protocol.identify(reader, rest)}
+        found |= {info.id[:ADDRESS]: info for info in await protocol.identify(reader, rest)}
     return [found[address] for address in asked if address in found]
 
 
@@ -82,7 +84,11 @@ async def from_factories(
 
 async def load(rpc: JsonRpc, infos: Iterable[PoolInfo], block: Block, *, reach: int | None = REACH) -> LoadResult:
     """Reads pools' state (PoolReader.load). Raises RpcUnreachable."""
-    reader = StateReader(rpc, block)
+    return await load_from(StateReader(rpc, block), infos, reach=reach)
+
+
+async def load_from(reader: StateReader, infos: Iterable[PoolInfo], *, reach: int | None = REACH) -> LoadResult:
+    """``load`` with a reader of one's own."""
     by_protocol: defaultdict[str, list[PoolInfo]] = defaultdict(list)
     for info in infos:
         by_protocol[info.protocol].append(info)

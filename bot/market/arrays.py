@@ -262,8 +262,5 @@ class Arrays:
 
 def _log_rate(pool: Pool, i: int, j: int) -> float:
     """Of what the next (infinitely small) unit in yields, fee taken."""
-    try:
-        first = next(pool.segments(i, j), None)
-    except (UnknownState, NoLiquidity):
-        return -inf
-    return -inf if first is None or not first.y else log(first.y * first.keep / first.x)
+    rate = pool.rate(i, j)
+    return log(rate) if rate > 0 else -inf

@@ -52,7 +52,8 @@ class Graph:
         self.hops: list[Hop] = []  # by leg
         self.leg_slot: list[int] = []
         self.ends: list[tuple[int, int]] = []  # by leg: the pool's indices of what goes in and out
-        self._kept: dict[str, dict[str, int]] = {}  # by emitter of many pools' logs: slot by id
+        self._own: dict[str, int] = {}  # by a pool's own contract
+        self._kept: dict[str, dict[str, int]] = {}  # by keeper, and there by id
         self._index: Index | None = None
 
     def slot(self, pool: Pool) -> int:
@@ -63,8 +64,10 @@ class Graph:
         slot = self.slots[pool.id] = len(self.ids)
         self.ids.append(pool.id)
         self.first_leg.append(len(self.hops))
-        if pool.emitter != pool.id:
-            self._kept.setdefault(pool.emitter, {})[pool.id] = slot
+        if pool.contract is not None:
+            self._own[pool.contract] = slot
+        if pool.keeper is not None:
+            self._kept.setdefault(pool.keeper, {})[pool.id] = slot
         for token in pool.tokens:
             self.tokens.setdefault(token, len(self.tokens))
         for low, high in combinations(range(len(pool.tokens)), 2):
@@ -81,9 +84,9 @@ class Graph:
         return range(self.first_leg[slot], end)
 
     def slot_of(self, log: Log) -> int | None:
-        """The slot of the pool that a log is about; None where it is about none of ours. About a pool that another
-        contract keeps, only that contract's word counts."""
-        slot = self.slots.get(log.address)
+        """The slot of the pool that a log is about; None where it is about none of ours. About a pool only its own
+        contract's word counts, and its keeper's."""
+        slot = self._own.get(log.address)
         if slot is not None:
             return slot
         kept = self._kept.get(log.address)

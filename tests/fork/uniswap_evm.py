@@ -222,7 +222,7 @@ def stored_ticks(evm: Evm, pool: V3Pool | V4Pool, layout: V3Layout) -> TickMap:
     """A pool's ticks as storage has them: every word, every tick."""
 
     def slot(number: int) -> int:
-        return int(evm.evm.storage(pool.emitter, number))
+        return int(evm.evm.storage(pool.keeper or pool.id, number))
 
     spacing = pool.tick_spacing
     words = {word: slot(layout.word_slot(word)) for word in all_words(spacing)}

@@ -167,7 +167,7 @@ def usd(kind: str = STABLE_NG.name, **changes: Any) -> CurveStablePool:
 
 def test_terms_are_the_executor_s() -> None:
     pool = usd()
-    assert pool.terms(0, 1) == (CurveKind.PLAIN, 0, 1) and pool.kind == "curve" and pool.emitter == ADDRESS
+    assert pool.terms(0, 1) == (CurveKind.PLAIN, 0, 1) and pool.kind == "curve" and pool.contract == ADDRESS
 
 
 def test_nothing_for_nothing_and_no_quote_beyond_a_word() -> None:

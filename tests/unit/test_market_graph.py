@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markets import TOKENS, WETH, address, all_routes, header, log_for, markets, snapshot, sync, v2_pools
+from markets import TOKENS, WETH, address, all_cycles, all_routes, header, log_for, markets, snapshot, sync, v2_pools
 
 from bot.amm.pool import Pool, UnknownState
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import BURN
 from bot.engine.types import Log, Route
+from bot.market.kernels import NONE
 from bot.market.market import DEPTH, Market
 
 
@@ -28,14 +31,26 @@ def test_stores_every_simple_cycle_once(pools: list[Pool], hops: int, bases: tup
     market.add(pools)
     graph = market.graph
     expected = {turned(route, bases) for base in bases for route in all_routes(pools, base, hops)}
-    stored = [graph.route(cycle) for cycle in graph.cycles()]
-    assert len(stored) == len(set(stored))
-    assert set(stored) == expected
-    assert all(graph.cycle(graph.route(cycle)) == cycle for cycle in graph.cycles())
-    for touched in ({pools[0].address}, {pool.address for pool in pools[:2]}):
-        through = [graph.route(cycle) for cycle in graph.through(touched)]
+    cycles = all_cycles(market)
+    assert {graph.route(cycle) for cycle in cycles} == expected
+    assert all(graph.cycle(graph.route(cycle)) == cycle for cycle in cycles)
+
+
+@settings(deadline=None)
+@given(markets(1, 10**6, 7), st.integers(2, 4), st.sampled_from([(WETH,), (WETH, TOKENS[1]), (TOKENS[2], WETH)]))
+def test_cycles_through_some_pools_are_those_of_all_that_hold_one(
+    pools: list[Pool], hops: int, bases: tuple[str, ...]
+) -> None:
+    market = Market(bases, hops)
+    market.add(pools)
+    arrays = market.arrays
+    every = {tuple(row) for row in arrays.open_cycles().tolist()}
+    for touched in ({0}, {0, 1}, set(range(len(pools)))):
+        through = [tuple(row) for row in arrays.open_cycles(touched).tolist()]
         assert len(through) == len(set(through))
-        assert set(through) == {route for route in expected if touched & {hop.pool for hop in route}}
+        assert set(through) == {row for row in every if touched & {leg >> 1 for leg in row if leg != NONE}}
+        with patch("bot.market.arrays.MANY", 0):
+            assert {tuple(row) for row in arrays.open_cycles(touched).tolist()} == set(through)
 
 
 @settings(deadline=None)
@@ -44,18 +59,22 @@ def test_overlay_leaves_the_market_alone_and_equals_applying(pools: list[Pool], 
     market = Market([WETH])
     market.add(pools)
     logs = [log_for(pool, data.draw(st.integers(1, 10**6))) for pool in data.draw(st.permutations(pools))[:3]]
-    before, view = snapshot(market), market.view
+    before = snapshot(market)
     after = market.after(logs[:1]).after(logs[1:])
-    assert after.changed == {log.address for log in logs[1:]}
+    assert after.changed == {log.address for log in logs}
+    arrays = market.arrays
+    with arrays.patched(after.changes):
+        rates, cycles = arrays.rates.tolist(), arrays.open_cycles()
+        sizes = arrays.sizes(cycles, after.at)
     assert snapshot(market) == before
-    assert market.view is view
     market.apply(())
     assert market.apply(logs) == {log.address for log in logs}
-    cycles = list(market.graph.cycles())
-    assert after.pools() == market.pools()
-    assert after.open(cycles) == market.view.open(cycles)
+    assert {pool.id: after.pool(pool.id) for pool in pools} == market.pools()
+    assert arrays.open_cycles().tolist() == cycles.tolist()
+    assert arrays.rates.tolist() == rates
+    again = arrays.sizes(cycles, market.view.at)
+    assert [figures.tolist() for figures in again] == [figures.tolist() for figures in sizes]
     assert snapshot(market)[0] != before[0]
-    assert view.pools() == before[0], "a view that someone holds does not move with the market"
 
 
 @settings(deadline=None)
@@ -64,11 +83,11 @@ def test_undo_restores_the_state_before(pools: list[Pool], data: st.DataObject) 
     market = Market([WETH])
     market.add(pools)
     market.anchor(header(0, "0x0", "0x"))
-    assert market.follow(header(0, "0x0", "0x"), ()) == {pool.address for pool in pools}
+    assert market.follow(header(0, "0x0", "0x"), ()) == {pool.id for pool in pools}
     states = [snapshot(market)]
     heads = data.draw(st.lists(st.lists(st.tuples(st.integers(0, len(pools) - 1), st.integers(0, 99))), max_size=6))
     for number, moves in enumerate(heads, 1):
-        logs = [log_for(pool, amount) for at, amount in moves if (pool := market.pool(pools[at].address))]
+        logs = [log_for(pool, amount) for at, amount in moves if (pool := market.pool(pools[at].id))]
         market.follow(header(number, hex(number), hex(number - 1)), logs)
         states.append(snapshot(market))
     back = data.draw(st.integers(0, len(heads)))
@@ -134,21 +153,22 @@ def test_an_unknown_pool_is_left_out_until_it_is_read_anew(data: st.DataObject) 
     market = Market([WETH])
     market.add(pools)
     broken = pools[data.draw(st.integers(0, 4))]
-    unreadable = Log(broken.address, (), b"")
-    after = market.after([unreadable, sync(broken.address, 5, 5)])
-    assert after.pool(broken.address) is None
-    assert market.pool(broken.address) == broken
-    assert market.apply([unreadable, sync(broken.address, 5, 5)]) == {pool.address for pool in pools}
-    assert market.pool(broken.address) is None
-    assert market.unknown.keys() == {broken.address}
-    assert broken.address not in market.pools()
-    cycles = list(market.graph.cycles())
-    used = {hop.pool for cycle in market.view.open(cycles) for hop in market.graph.route(cycle)}
-    assert broken.address not in used
-    assert all(market.view.legs(cycle) is None for cycle in market.graph.through([broken.address]))
+    unreadable = Log(broken.id, (), b"")
+    after = market.after([unreadable, sync(broken.id, 5, 5)])
+    assert after.pool(broken.id) is None
+    assert market.pool(broken.id) == broken
+    assert market.apply([unreadable, sync(broken.id, 5, 5)]) == {pool.id for pool in pools}
+    assert market.pool(broken.id) is None
+    assert market.unknown.keys() == {broken.id}
+    assert broken.id not in market.pools()
+    rows = market.arrays.open_cycles()
+    used = {hop.pool for row in rows.tolist() for hop in market.graph.route(tuple(leg for leg in row if leg != NONE))}
+    assert broken.id not in used
+    through = [cycle for cycle in all_cycles(market) if broken.id in {hop.pool for hop in market.graph.route(cycle)}]
+    assert all(market.view.legs(cycle) is None for cycle in through)
     market.add([broken])
     assert market.unknown == {}
-    assert market.pool(broken.address) == broken
+    assert market.pool(broken.id) == broken
 
 
 def test_a_removed_pool_is_gone_and_not_unknown() -> None:

@@ -13,21 +13,23 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markets import TOKENS, WETH, address, all_routes, amounts, best_by_trying, markets, pools
+from markets import TOKENS, WETH, address, all_cycles, all_routes, amounts, best_by_trying, markets, pools, size_of
 
 from bot.amm.pool import Pool
 from bot.amm.tick_math import sqrt_ratio_at_tick
 from bot.amm.ticks import TickLiquidity, TickMap
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import V3Pool
-from bot.engine.types import Route, Trade
-from bot.market import sizing
+from bot.engine.types import Route
+from bot.market import refine
+from bot.market.kernels import NONE
 from bot.market.market import Market
-from bot.market.search import best_disjoint, best_trade, ceiling, search
+from bot.market.search import search
+from bot.market.view import Legs
 
 PATHS = Path(__file__).parents[3] / "shared/data/vectors/degenbot/paths"
 TINY = 400
-Quote = Callable[[sizing.Legs, int], tuple[int, ...] | None]
+Quote = Callable[[Legs, int], tuple[int, ...] | None]
 
 
 def market_of(pools: list[Pool], hops: int = 3) -> Market:
@@ -81,14 +83,14 @@ def test_refined_amounts_beat_their_neighbours_and_the_float_never_underestimate
         view = market_of(pools).view
         legs = view.legs(view.graph.cycle(route))
         assert legs is not None
-        size = sizing.optimum(legs)
-        with patch.object(sizing, "LONGEST_CLIMB", 10_000):
-            exact = sizing.refine(legs, size) if size else None
+        size = size_of(view, view.graph.cycle(route))
+        with patch.object(refine, "LONGEST_CLIMB", 10_000):
+            exact = refine.refine(legs, size.amount, size.spread) if size else None
         if size is None or exact is None:
             continue
         gain = exact[-1] - exact[0]
-        assert gain <= ceiling(size)
-        near = [exact[0] + by for by in range(-sizing.NEIGHBOURS, sizing.NEIGHBOURS + 1) if exact[0] + by > 0]
+        assert gain <= size.ceiling
+        near = [exact[0] + by for by in range(-refine.NEIGHBOURS, refine.NEIGHBOURS + 1) if exact[0] + by > 0]
         assert max(gain_of(amounts(pools, route, amount)) for amount in near) == gain
         rounding = 2 * sum(worth_of_a_unit(pools, route, exact, hop) for hop in range(len(route)))
         for part in (1, 500, 900, 999, 1001, 1100, 2000, 100_000):
@@ -106,24 +108,13 @@ def test_a_search_by_what_changed_finds_what_a_full_one_finds_there(pool: Pool, 
     ]
     market = market_of([*rest, pool])
     if not known:
-        market.remove([pool.address])
+        market.remove([pool.id])
     everything = search(market.view)
-    through = [trade for trade in everything if pool.address in {hop.pool for hop in trade.route}]
-    assert search(market.view, [pool.address]) == through
+    through = [trade for trade in everything if pool.id in {hop.pool for hop in trade.route}]
+    assert search(market.view, [pool.id]) == through
     assert known or not through
     least = everything[0].gross_profit
     assert search(market.view, least={WETH: least}) == [t for t in everything if t.gross_profit >= least]
-
-
-@settings(deadline=None)
-@given(markets(10**6, 10**18, 7))
-def test_disjoint_trades_share_no_pool_and_leave_none_that_could_join(pools: list[Pool]) -> None:
-    trades = search(market_of(pools).view)
-    chosen = best_disjoint(reversed(trades))
-    used = [hop.pool for trade in chosen for hop in trade.route]
-    assert len(used) == len(set(used))
-    assert chosen[:1] == trades[:1]
-    assert all(not set(used).isdisjoint(hop.pool for hop in trade.route) for trade in trades)
 
 
 def coarse_market() -> list[Pool]:
@@ -163,13 +154,13 @@ def test_refining_takes_a_bounded_number_of_quotes_even_on_a_saw() -> None:
         asked = count()
 
         def ask(
-            legs: sizing.Legs, amount: int, asked: Iterator[int] = asked, real: Quote = sizing.quote
+            legs: Legs, amount: int, asked: Iterator[int] = asked, real: Quote = refine.quote
         ) -> tuple[int, ...] | None:
-            assert next(asked) < sizing.LONGEST_CLIMB + sizing.EXHAUSTIVE
+            assert next(asked) < refine.LONGEST_CLIMB + refine.EXHAUSTIVE
             return real(legs, amount)
 
-        with patch.object(sizing, "quote", ask):
-            sizing.refine(legs, sizing.Size(trade.amounts[0] + units * a_unit, 0.0, trade.amounts[0] * 1e-3))
+        with patch.object(refine, "quote", ask):
+            refine.refine(legs, trade.amounts[0] + units * a_unit, trade.amounts[0] * 1e-3)
 
 
 @pytest.mark.parametrize("off", [0.99, 0.9999, 1.0001, 1.01])
@@ -178,8 +169,7 @@ def test_climbs_to_the_optimum_from_a_float_that_is_wrong(off: float) -> None:
     (trade,) = search(view)
     legs = view.legs(view.graph.cycle(trade.route))
     assert legs is not None
-    amount, profit = trade.amounts[0] * off, float(trade.gross_profit)
-    found = sizing.refine(legs, sizing.Size(amount, profit, spread=trade.amounts[0] * 1e-4))
+    found = refine.refine(legs, trade.amounts[0] * off, spread=trade.amounts[0] * 1e-4)
     assert found is not None
     assert trade.gross_profit - (found[-1] - found[0]) < 10**9, "a unit of the coarse token is worth 4e8 wei"
 
@@ -262,25 +252,15 @@ def test_recorded_paths_against_golden_section(name: str) -> None:
             left, right = (gain_of(amounts(pools, route, at)) for at in (low + third, high - third))
             low, high = (low + third, high) if left < right else (low, high - third)
         best = max(gain_of(amounts(pools, route, at)) for at in range(low, high + 1))
-        trade = best_trade(view, view.graph.cycle(route))
-        assert (trade.gross_profit if trade else 0) >= max(0, best - 1), name
-
-
-def test_a_trade_of_one_cycle_is_what_search_finds() -> None:
-    view = market_of(coarse_market()).view
-    (trade,) = search(view)
-    assert isinstance(trade, Trade)
-    cycle = view.graph.cycle(trade.route)
-    assert best_trade(view, cycle) == trade
-    assert best_trade(view, cycle, trade.gross_profit) == trade
-    assert best_trade(view, cycle, trade.gross_profit + 1) is None
+        gain = max((trade.gross_profit for trade in search(view) if trade.route == route), default=0)
+        assert gain >= max(0, best - 1), name
 
 
 @settings(deadline=None)
 @given(markets(10**15, 10**20))
 def test_open_cycles_are_those_that_a_small_amount_gains_on(pools: list[Pool]) -> None:
-    view = market_of(pools).view
-    for cycle in view.graph.cycles():
-        chain = amounts(pools, view.graph.route(cycle), 10**9)
-        if chain and chain[-1] > chain[0]:
-            assert view.open([cycle])
+    market = market_of(pools)
+    opened = {tuple(leg for leg in row if leg != NONE) for row in market.arrays.open_cycles().tolist()}
+    for cycle in all_cycles(market):
+        chain = amounts(pools, market.graph.route(cycle), 10**9)
+        assert cycle in opened or not chain or chain[-1] <= chain[0]

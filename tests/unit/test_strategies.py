@@ -8,15 +8,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markets import TOKENS, WETH, address, amounts, header, log_for, markets, snapshot, sync
+from markets import TOKENS, WETH, address, all_cycles, amounts, header, log_for, markets, size_of, snapshot, sync
 
 from bot.amm.pool import Pool
 from bot.amm.v2 import V2Pool
 from bot.engine.fees import next_base_fee
 from bot.engine.types import NewHead, PendingEffect, PendingTx, Transaction
 from bot.market.market import Market
-from bot.market.search import ceiling, search
-from bot.market.sizing import optimum
+from bot.market.search import search
 from bot.strategies.arbitrage import Arbitrage
 from bot.strategies.backrun import Backrun
 from bot.strategies.gas import BASE, CHEAPEST_BPS, PER_HOP, GasPolicy
@@ -59,7 +58,7 @@ def test_a_backrun_is_exact_behind_its_transaction_and_better_than_without(
     event = PendingEffect(TX, logs, 120_000, seen_ns=5)
     found = Backrun(market, FREE).process(event)
     assert snapshot(market) == before
-    moved = {pool.address: pool for pool in pools} | {
+    moved = {pool.id: pool for pool in pools} | {
         log.address: p.apply(log) for p, log in zip(pools[:2], logs, strict=True)
     }
     alone = {trade.route: trade.gross_profit for trade in search(market.view)}
@@ -69,9 +68,8 @@ def test_a_backrun_is_exact_behind_its_transaction_and_better_than_without(
         assert one.trade.gross_profit > alone.get(one.trade.route, 0)
     kept = {one.trade.route for one in found}
     for trade in search(market.after(logs)):
-        legs = market.view.legs(market.graph.cycle(trade.route))
-        size = optimum(legs) if legs else None
-        assert trade.route in kept or (size is not None and trade.gross_profit <= ceiling(size))
+        size = size_of(market.view, market.graph.cycle(trade.route))
+        assert trade.route in kept or (size is not None and trade.gross_profit <= size.ceiling)
 
 
 def test_a_cycle_that_the_transaction_does_not_touch_or_makes_worse_is_not_a_backrun() -> None:
@@ -131,7 +129,7 @@ def test_gas_grows_by_hop_and_the_least_is_below_every_estimate() -> None:
     policy = GasPolicy(WETH)
     market = market_of([*even(), V2Pool(address(5), TOKENS[1], TOKENS[2], UNIT, UNIT)])
     market.add([V2Pool(address(7), TOKENS[0], TOKENS[2], UNIT, UNIT)])
-    by_hops = {len(cycle): policy.gas(market.graph.route(cycle)) for cycle in market.graph.cycles()}
+    by_hops = {len(cycle): policy.gas(market.graph.route(cycle)) for cycle in all_cycles(market)}
     assert by_hops == {2: BASE + 2 * PER_HOP["v2"], 3: BASE + 3 * PER_HOP["v2"]}
     assert policy.least(10)[WETH] < 10 * by_hops[2]
 

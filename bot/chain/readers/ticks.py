@@ -20,13 +20,13 @@ async def load_ticks(reader: StateReader, pools: Sequence[TickPool], reach: int 
     words: dict[str, dict[int, int]] = {pool.id: {} for pool in pools}
     liquidity: dict[str, dict[int, TickLiquidity]] = {pool.id: {} for pool in pools}
     asked = [(pool, word) for pool in pools for word in _words(pool, reach)]
-    slots = ((pool.emitter, pool.storage.word_slot(word)) for pool, word in asked)
+    slots = ((pool.keeper or pool.id, pool.storage.word_slot(word)) for pool, word in asked)
     ticks: list[tuple[TickPool, int]] = []
     for (pool, word), bitmap in zip(asked, await reader.slots(slots), strict=True):
         if isinstance(bitmap, int):
             words[pool.id][word] = bitmap
             ticks += [(pool, tick) for tick in ticks_in(word, bitmap, pool.tick_spacing)]
-    slots = ((pool.emitter, pool.storage.tick_slot(tick)) for pool, tick in ticks)
+    slots = ((pool.keeper or pool.id, pool.storage.tick_slot(tick)) for pool, tick in ticks)
     for (pool, tick), value in zip(ticks, await reader.slots(slots), strict=True):
         if isinstance(value, int):
             liquidity[pool.id][tick] = TickLiquidity.stored(value)

@@ -1,0 +1,232 @@
+"""Snapshots: what goes in comes out, quickly; what is damaged or of another version is refused in one line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markets import TOKENS, WETH, address, header, markets
+
+from bot.amm.balancer_vault import Holdings
+from bot.amm.balancer_weighted import WeightedPool
+from bot.amm.curve_stable import CurveStablePool
+from bot.amm.curve_state import StableState
+from bot.amm.pool import Pool
+from bot.amm.solidly import Place, SolidlyPool
+from bot.amm.tick_math import sqrt_ratio_at_tick
+from bot.amm.ticks import TickLiquidity, TickMap
+from bot.amm.v2 import V2Pool
+from bot.amm.v3 import V3Pool
+from bot.amm.v4 import DYNAMIC_FEE, V4Pool, pool_id
+from bot.amm.vaults import VaultPool, WethPool
+from bot.chain import snapshot
+from bot.chain.pool_reader import PoolInfo
+from bot.chain.snapshot import FORMAT, Snapshot, decode, differences, encode, load, save
+from bot.chain.tokens import TokenInfo, Verdict
+from bot.errors import UserError
+from bot.market.columns import pack, unpack
+
+BIG = bool(os.environ.get("MEV_VERIFY"))
+POOLS = 50_000 if BIG else 5_000
+SECONDS, MEBIBYTES = 2.0, 1024  # for 50,000 pools
+HEAD = header(7, "0x" + "ab" * 32, "0x" + "cd" * 32)
+ID = "0x" + "11" * 32
+
+
+def snapshot_of(pools: list[Pool], tokens: tuple[TokenInfo, ...] = ()) -> Snapshot:
+    infos = tuple(PoolInfo(pool.id, "p", "", None, pool.tokens, 3_000, extra=(1, "x", -(2**200))) for pool in pools)
+    return Snapshot(1, HEAD, WETH, (WETH,), 10_000, infos, tuple(pools), tokens, {address(99): "why"})
+
+
+def one_of_each() -> list[Pool]:
+    """Of every class that a snapshot knows, with what is not always there."""
+    ticks = TickMap(60, {-1: 3 << 200, 0: 0}, {-15_360: TickLiquidity(2**127, -(2**127) + 1)})
+    holdings = Holdings(address(1), ID, TOKENS[:3], (1, 2**111, 3), (0, 0, 5))
+    state = StableState("stable-2020", (10**20, 10**8), (10**18, 10**30), 2000, 4_000_000, 5 * 10**9, ramp=(1, 2, 3, 4))
+    key = TOKENS[0], TOKENS[1], DYNAMIC_FEE, 60, address(5)
+    return [
+        V2Pool(address(1), *TOKENS[:2], 2**112 - 1, 5),
+        V3Pool(address(2), *TOKENS[:2], 500, 60, sqrt_ratio_at_tick(-99), -99, 2**127, ticks),
+        V4Pool(pool_id(*key), address(9), *key, 0, 0, 0, ticks, None),
+        SolidlyPool(*_solidly()),
+        CurveStablePool(address(4), TOKENS[:2], state, moving=True),
+        WeightedPool(holdings, (10**17, 9 * 10**17, 1), (1, 1, 10**12), 10**15, shortcuts=False),
+        VaultPool(address(6), TOKENS[0], 10**40, 3, most_out=None),
+        WethPool(WETH),
+    ]
+
+
+def _solidly() -> tuple[object, ...]:
+    named = {"id": address(3), "token0": TOKENS[0], "token1": TOKENS[1], "place": Place(8, packed=True), "stable": True}
+    return tuple(named.get(name, 10**6 + at) for at, name in enumerate(SolidlyPool.__match_args__))
+
+
+@settings(deadline=None)
+@given(markets(1, 10**30))
+def test_what_goes_in_comes_out(pools: list[Pool]) -> None:
+    taken = snapshot_of(
+        pools, (TokenInfo(WETH, "WETH", 18), TokenInfo(TOKENS[1], "", None, Verdict.TAXED, 30, "taxed"))
+    )
+    raw = encode(taken)
+    again = decode(raw)
+    assert {pool.id: pool for pool in again.pools} == {pool.id: pool for pool in pools}
+    assert replace(again, pools=taken.pools) == taken
+    assert encode(again) == raw
+
+
+def test_every_class_comes_out_with_its_fields() -> None:
+    pools = one_of_each()
+    again = {pool.id: pool for pool in decode(encode(snapshot_of(pools))).pools}
+    assert again == {pool.id: pool for pool in pools}
+    assert {type(pool) for pool in again.values()} == {type(pool) for pool in pools}
+    for pool in pools:
+        assert not differences(pool, again[pool.id])
+
+
+def test_strings_are_kept_once() -> None:
+    pools = [V2Pool(address(n), "0x" + "aa" * 20, "0x" + "bb" * 20, n + 1, n + 1) for n in range(50)]
+    again = decode(encode(snapshot_of(list(pools)))).pools
+    assert len({id(pool.tokens[0]) for pool in again}) == 1
+
+
+@given(st.lists(st.integers(-(2**255), 2**255 - 1) | st.integers(-130, 130)))
+def test_numbers_of_any_size(numbers: list[int]) -> None:
+    assert unpack(int, pack(int, numbers, {}), []) == numbers
+
+
+@given(st.lists(st.none() | st.integers() | st.text() | st.tuples(st.text(), st.booleans())))
+def test_unions_keep_their_order(values: list[object]) -> None:
+    kind = int | str | tuple[str, bool] | None
+    words: dict[str, int] = {}
+    packed = pack(kind, values, words)
+    assert unpack(kind, packed, list(words)) == values
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_a_damaged_file_is_refused(data: st.DataObject) -> None:
+    raw = encode(snapshot_of([V2Pool(address(1), *TOKENS[:2], 5, 5)]))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    damaged = raw[:at] if data.draw(st.booleans()) else raw[:at] + bytes([raw[at] ^ 1 << at % 8]) + raw[at + 1 :]
+    with pytest.raises(ValueError, match=r"not a market snapshot|its format is|cut off or damaged"):
+        decode(damaged)
+
+
+def test_other_versions_are_told_from_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = encode(snapshot_of([V2Pool(address(1), *TOKENS[:2], 5, 5)]))
+    file = tmp_path / "a.snapshot"
+    file.write_bytes(FORMAT.replace(b"1", b"2") + raw[len(FORMAT) :])
+    assert snapshot.is_snapshot(file)
+    with pytest.raises(UserError, match=r"a\.snapshot: its format is mev-market/2, this version reads mev-market/1"):
+        load(file)
+    body = raw[len(FORMAT) + 32 :].replace(b"reserve1", b"reserveX")
+    file.write_bytes(FORMAT + hashlib.sha256(body).digest() + body)
+    with pytest.raises(UserError, match=r"another version of mevkit \(V2Pool had the fields .*reserveX"):
+        load(file)
+    file.write_bytes(raw)
+    monkeypatch.delitem(snapshot._CLASS, "V2Pool")
+    with pytest.raises(UserError, match=r"it holds a V2Pool"):
+        load(file)
+
+
+def test_writing_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.snapshot"
+    first = snapshot_of([V2Pool(address(1), *TOKENS[:2], 5, 5)])
+    assert save(first, file) == len(file.read_bytes())
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(UserError, match=r"a\.snapshot cannot be written: No space left"):
+            save(replace(first, chain_id=5), file)
+    assert load(file) == first
+    assert [path.name for path in tmp_path.iterdir()] == ["a.snapshot"]
+    with pytest.raises(UserError, match="cannot be written: No such file"):
+        save(first, tmp_path / "absent" / "a.snapshot")
+
+
+def test_pools_of_bad_tokens_stay_out_of_the_market() -> None:
+    pools: list[Pool] = [V2Pool(address(n), WETH, TOKENS[n], 10**6, 10**6) for n in (1, 2, 3)]
+    taxed = TokenInfo(TOKENS[1], "TAX", 18, Verdict.TAXED, 100, "a transfer: 99 of 100 arrive")
+    stuck = TokenInfo(TOKENS[2], "NO", 18, Verdict.UNSELLABLE, 0, "selling reverts")
+    market = snapshot_of(pools, (taxed, stuck, TokenInfo(TOKENS[3], "OK", 18))).market()
+    assert set(market.pools()) == {address(3)}
+    assert market.unknown == {
+        address(1): "token TAX: a transfer: 99 of 100 arrive",
+        address(2): "token NO: selling reverts",
+    }
+    assert market.head == HEAD
+
+
+def test_differences_are_named() -> None:
+    one, *_ = (pool for pool in one_of_each() if isinstance(pool, V3Pool))
+    words = {**one.ticks.words, 5: 1}
+    assert differences(one, replace(one, ticks=TickMap(60, words, one.ticks.liquidity))) == []
+    ticks = TickMap(60, {**one.ticks.words, -1: 7}, {-15_360: TickLiquidity(1, 1)})
+    assert differences(one, replace(one, tick=5, ticks=ticks)) == ["tick", "ticks.words", "ticks.liquidity"]
+
+
+def test_a_large_market_starts_in_time(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    """Four fifths v2, one fifth v3 with 40 ticks each. Time is the processor's: other work here is not ours."""
+    file = tmp_path / "large.snapshot"
+    size = save(snapshot_of(large(POOLS)), file)
+    seconds = []
+    for _ in range(1 if BIG else 3):
+        start = time.process_time()
+        market = load(file).market()
+        seconds.append(time.process_time() - start)
+    assert len(market.pools()) == POOLS
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    record_property(f"{POOLS:,} pools: file, MB", round(size / 1e6, 1))
+    record_property(f"{POOLS:,} pools: file to market, processor seconds", round(min(seconds), 3))
+    record_property(f"{POOLS:,} pools: peak memory of the whole test, MiB", round(peak))
+    assert min(seconds) < SECONDS * POOLS / 50_000
+    if BIG:
+        assert peak < MEBIBYTES
+
+
+def large(count: int) -> list[Pool]:
+    dice = random.Random(5)
+    tokens = [f"0x{dice.getrandbits(160):040x}" for _ in range(count // 5)]
+    found: list[Pool] = []
+    for number in range(count):
+        token0, token1 = sorted((dice.choice(tokens[:5]), tokens[5 + dice.randrange(len(tokens) - 5)]))
+        pool = f"0x{dice.getrandbits(160):040x}"
+        if number % 5:
+            reserves = dice.randrange(10**17, 10**24), dice.randrange(10**17, 10**24)
+            found.append(V2Pool(pool, token0, token1, *reserves, 997_000, 1_000_000))
+            continue
+        tick, active, edges = dice.randrange(-100_000, 100_000), 0, dict[int, TickLiquidity]()
+        for _ in range(20):
+            lower = (tick + dice.randrange(-9_000, 8_000)) // 60 * 60
+            upper, amount = lower + 60 * dice.randint(1, 100), dice.randrange(10**18, 10**24)
+            for edge, net in ((lower, amount), (upper, -amount)):
+                before = edges.get(edge, TickLiquidity(0, 0))
+                edges[edge] = TickLiquidity(before.gross + amount, before.net + net)
+            active += amount if lower <= tick < upper else 0
+        edges = {edge: value for edge, value in edges.items() if value.gross}
+        words = dict.fromkeys(range((tick - 10_000) // 60 >> 8, ((tick + 10_000) // 60 >> 8) + 1), 0)
+        for edge in edges:
+            words[edge // 60 >> 8] = words.get(edge // 60 >> 8, 0) | 1 << (edge // 60 & 255)
+        fixed = pool, token0, token1, 3_000, 60
+        found.append(V3Pool(*fixed, sqrt_ratio_at_tick(tick), tick, active, TickMap(60, words, edges)))
+    return found
+
+
+def test_the_file_is_plain_msgpack_behind_its_seal() -> None:
+    raw = encode(snapshot_of([V2Pool(address(1), *TOKENS[:2], 5, 5)]))
+    body, words = msgspec.msgpack.decode(raw[len(FORMAT) + 32 :])
+    assert [name for name, _ in body["pools"]] == ["V2Pool"]
+    assert address(1) in words
