@@ -47,7 +47,7 @@ async def open_arbitrage(site: Site, deployment: Deployment) -> Trade:
     site.send(deployment.v2_routers[0], calldata(swap, SOLD, 0, [weth, usdc], site.deployer, FOREVER))
     await site.settle()
     cheap, dear = [await read(site, pair(deployment, factory, weth, usdc)) for factory in deployment.v2_factories[:2]]
-    route = (Hop(dear.address, "v2", weth, usdc), Hop(cheap.address, "v2", usdc, weth))
+    route = (Hop(dear.id, "v2", weth, usdc), Hop(cheap.id, "v2", usdc, weth))
 
     def amounts(amount: int) -> tuple[int, int, int]:
         between = dear.quote_in(int(not route[0].zero_for_one), int(route[0].zero_for_one), amount)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pyrevm
 from uniswap_evm import OWNER, V3_POOLS, Evm, Reverted, _deployer_code, _payer_code, bytecode
@@ -111,13 +112,14 @@ class ExecutorWorld:
         token_1 = int(other, 16) < int(token, 16)
         if kind is Lender.V2:
             pair = self.pair_of(0, {token: DEPTH, other: DEPTH})
-            return LoanSource(kind, pair.address, -(-amount * 3 // 997), token_1)
+            return LoanSource(kind, pair.id, -(-amount * 3 // 997), token_1)
         v3 = self._v3(*sorted((token, other)), random.Random(0), 0)
-        return LoanSource(kind, v3.address, -(-amount * v3.fee // 10**6), token_1)
+        return LoanSource(kind, v3.id, -(-amount * v3.fee // 10**6), token_1)
 
     def with_book(self, pools: Sequence[Pool], lenders: Sequence[tuple[str, Kind]] = ()) -> Book:
         """Puts another executor in the place of the one there is: with a book of these."""
-        book = Book.of(self.weth, pools, lenders)
+        listed = [SimpleNamespace(address=p.id, kind=p.kind, token0=p.token0, token1=p.token1) for p in pools]
+        book = Book.of(self.weth, listed, lenders)
         self.executor = self._create(deploy_data(OWNER, self.weth, book))
         return book
 
@@ -141,13 +143,13 @@ class ExecutorWorld:
         return pool
 
     def _mint(self, pool: V3Pool, lower: int, upper: int, amount: int) -> V3Pool:
-        payer = "0x" + pool.address[-20:] * 2
+        payer = "0x" + pool.id[-20:] * 2
         self.evm.evm.insert_account_info(payer, pyrevm.AccountInfo(code=_payer_code(pool.token0, pool.token1), nonce=1))
         for token in (pool.token0, pool.token1):
             self.evm.call(OWNER, token, "transfer(address,uint256)", payer, 10**26)
         mint = abi.call("mint(address,int24,int24,uint128,bytes)", payer, lower, upper, amount, 160, 0)
-        self.evm.send(OWNER, payer, abi.encode(pool.address) + mint)
-        for log in self.evm.logs(pool.address):
+        self.evm.send(OWNER, payer, abi.encode(pool.id) + mint)
+        for log in self.evm.logs(pool.id):
             pool = pool.apply(log)
         return pool
 
@@ -156,7 +158,7 @@ def trade_through(pools: list[Pool], tokens: list[str], amount: int) -> Trade:
     """The trade of ``amount`` through ``pools``; hop i goes from token i to token i + 1."""
     hops, amounts = [], [amount]
     for pool, token_in, token_out in zip(pools, tokens, tokens[1:], strict=False):
-        hop = Hop(pool.address, pool.kind, token_in, token_out)
+        hop = Hop(pool.id, pool.kind, token_in, token_out)
         amounts.append(pool.quote_in(int(not hop.zero_for_one), int(hop.zero_for_one), amounts[-1]))
         hops.append(hop)
     return Trade(tuple(hops), tuple(amounts))

@@ -144,7 +144,7 @@ def test_aave_collateral_in_weth(devnet: Chain, lender: LoanKind) -> None:
     gain = seized - paid
 
     def program(bought: int) -> Steps:
-        buy = V2Chain((V2Hop(pool.address, pool.token0 == WETH, bought),), pay=paid)
+        buy = V2Chain((V2Hop(pool.id, pool.token0 == WETH, bought),), pay=paid)
         nested: tuple[Step, ...] = (LiquidateAave(aave.POOL, WETH, PROBE, covered, USDC), buy)
         owed = None if lender is Lender.MORPHO else covered + fee
         return Steps((Loan(lender, at, covered, nested, USDC, owed),), gain, (WETH, USDC))

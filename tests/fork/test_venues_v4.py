@@ -127,7 +127,7 @@ def test_v4_sends_to_a_pair_which_pays_for_it(devnet: Chain) -> None:
 
     def program(take: int, settle: int) -> Steps:
         swap = v4(USDC, WETH, False, amount)
-        nested = (swap, V4Take(take, USDC, to=pair.address), V2Chain((back,)), V4Settle(settle))
+        nested = (swap, V4Take(take, USDC, to=pair.id), V2Chain((back,)), V4Settle(settle))
         return Steps((V4Unlock(MANAGER, nested),), gain)
 
     assert gain > 0
@@ -222,7 +222,7 @@ def test_eth_into_a_pool_from_weth(devnet: Chain) -> None:
 
     def program(settle: int) -> Steps:
         swap = v4(ETH, USDC, True, amount)
-        nested = (swap, Unwrap(amount), V4Settle(settle, ETH), V4Take(got, USDC, to=pair.address))
+        nested = (swap, Unwrap(amount), V4Settle(settle, ETH), V4Take(got, USDC, to=pair.id))
         return Steps((V4Unlock(MANAGER, nested), V2Chain((back,))), gain)
 
     devnet.check(Deal(program(amount), {WETH: gain}, before=eth_pool(), refused=(program(amount - 1),)))
@@ -262,7 +262,7 @@ def test_two_swaps_in_a_row_on_account(devnet: Chain) -> None:
     nested = (
         v4(USDC, WETH, True, usdc),
         v4(DAI, WETH, False, weth),
-        V4Take(dai, DAI, to=pair.address),
+        V4Take(dai, DAI, to=pair.id),
         V2Chain((back,)),
         V4Settle(usdc, USDC),
     )
@@ -306,7 +306,7 @@ def test_mainnets_manager(recordings: Recordings, zero_for_one: bool) -> None:
     gain = back.amount_out - amount
 
     def program(take: int) -> Steps:
-        nested = (swap, V4Take(take, token_out, to=pair.address), V2Chain((back,)), V4Settle(amount, token_in))
+        nested = (swap, V4Take(take, token_out, to=pair.id), V2Chain((back,)), V4Settle(amount, token_in))
         return Steps((V4Unlock(MANAGER, nested),), gain, (token_in,))
 
     assert gain > 0
