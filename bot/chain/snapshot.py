@@ -32,7 +32,7 @@ from bot.chain.tokens import TokenInfo
 from bot.engine.types import Header
 from bot.errors import UserError
 from bot.market.columns import Unpackable, pack, unpack
-from bot.market.market import Market
+from bot.market.market import BLOCK_TIME, Market
 
 FORMAT = b"mev-market/1\n"
 _ANY_FORMAT = b"mev-market/"
@@ -70,10 +70,11 @@ class Snapshot:
     pools: tuple[Pool, ...]
     tokens: tuple[TokenInfo, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
+    block_time: int = BLOCK_TIME
 
     def market(self, max_hops: int = 3) -> Market:
         """Ready to search and to follow from ``head``; pools of taxed and unsellable tokens are left out."""
-        market = Market(self.bases, max_hops)
+        market = Market(self.bases, max_hops, self.block_time)
         bad = {token.address: f"token {token.symbol}: {token.why}" for token in self.tokens if token.bad}
         with _without_gc():
             market.add(self.pools)
@@ -94,7 +95,8 @@ def encode(snapshot: Snapshot) -> bytes:
     if strange := by_class.keys() - _CLASS.keys():
         raise TypeError(f"no snapshot holds {', '.join(sorted(strange))}: see POOLS")
     body = {
-        "chain": [snapshot.chain_id, snapshot.weth, list(snapshot.bases), snapshot.reach, dict(snapshot.unknown)],
+        "chain": [snapshot.chain_id, snapshot.block_time, snapshot.weth, snapshot.bases, snapshot.reach],
+        "unknown": dict(snapshot.unknown),
         "head": pack(Header, [snapshot.head], words),
         "infos": pack(PoolInfo, snapshot.infos, words),
         "tokens": pack(TokenInfo, snapshot.tokens, words),
@@ -118,12 +120,12 @@ def decode(raw: bytes) -> Snapshot:
     with _without_gc():
         try:
             return _decoded(*msgspec.msgpack.decode(content))
-        except Unpackable as error:
+        except (Unpackable, LookupError, TypeError, ValueError) as error:  # whole, but of other fields or other types
             raise ValueError(f"made by another version of mevkit ({error}): {_AGAIN}") from None
 
 
 def _decoded(body: dict[str, Any], words: Sequence[str]) -> Snapshot:
-    chain_id, weth, bases, reach, unknown = body["chain"]
+    chain_id, block_time, weth, bases, reach = body["chain"]
     pools: list[Pool] = []
     for name, packed in body["pools"]:
         if name not in _CLASS:
@@ -131,7 +133,8 @@ def _decoded(body: dict[str, Any], words: Sequence[str]) -> Snapshot:
         pools += unpack(_CLASS[name], packed, words)
     (head,) = unpack(Header, body["head"], words)
     infos, tokens = unpack(PoolInfo, body["infos"], words), unpack(TokenInfo, body["tokens"], words)
-    return Snapshot(chain_id, head, weth, tuple(bases), reach, tuple(infos), tuple(pools), tuple(tokens), unknown)
+    settings = chain_id, head, weth, tuple(bases), reach
+    return Snapshot(*settings, tuple(infos), tuple(pools), tuple(tokens), body["unknown"], block_time)
 
 
 def save(snapshot: Snapshot, path: Path) -> int:

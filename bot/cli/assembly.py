@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from bot import abi
 from bot.chain.heads import HeadCollector
 from bot.chain.mempool import MempoolCollector
-from bot.chain.pools import from_factories, load
+from bot.chain.pool_reader import PoolInfo
+from bot.chain.pools import load
+from bot.chain.snapshot import Snapshot
 from bot.chain.state_reader import StateReader
+from bot.cli.market_source import read_node
 from bot.cli.profile import Profile
 from bot.engine.clock import Clock
 from bot.engine.decode import header
@@ -27,7 +30,7 @@ from bot.execution.pipeline import BundleExecutor
 from bot.execution.prove import Prover
 from bot.execution.relay import Relay
 from bot.execution.steps import Lender
-from bot.jsonrpc import JsonRpc
+from bot.jsonrpc import JsonRpc, RpcUnreachable
 from bot.ledger.ledger import Ledger
 from bot.market.market import Market
 from bot.risk.limits import RiskGate
@@ -42,15 +45,28 @@ logger = structlog.get_logger(__name__)
 
 
 class MarketFollower:
-    """Keeps the market at the head."""
+    """Keeps the market at the head: by logs, and pools that move without them by reading them anew."""
 
-    def __init__(self, market: Market) -> None:
-        self._market = market
+    def __init__(self, market: Market, node: JsonRpc, infos: Iterable[PoolInfo], reach: int | None) -> None:
+        self._market, self._node, self._reach = market, node, reach
+        self._infos = {info.id: info for info in infos}
 
     async def adapt(self, event: Event) -> Event | None:
         if isinstance(event, NewHead):
             self._market.follow(event.header, event.logs, event.diff)
+            await self._read_anew(event.header.number)
         return event
+
+    async def _read_anew(self, block: int) -> None:
+        silent = [self._infos[pool_id] for pool_id in self._market.silent if pool_id in self._infos]
+        if not silent:
+            return
+        try:
+            loaded = await load(self._node, silent, block, reach=self._reach)
+        except RpcUnreachable as error:
+            logger.warning("silent pools not read: left out until the next head", error=str(error))
+            return
+        self._market.add(loaded.pools.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +95,24 @@ async def assemble(
     rng: random.Random,
     book: Book = Book.EMPTY,
     overrides: StateDiff | None = None,
+    known: Snapshot | None = None,
 ) -> Bot:
-    """Reads the market at the node's head and wires the bot to follow it from there. ``state_url`` is where revm reads
+    """Reads the market at the node's head, of ``known`` pools only where they are given, and wires the bot to follow it
+    from there. ``state_url`` is where revm reads
     state (bot.simulation.upstream), ``contract`` the executor, ``book`` what lies behind its code, ``overrides`` state
     assumed on every head. Raises RpcUnreachable, and UserError where there is no market."""
-    head = header(await node.call("eth_getBlockByNumber", "latest", False))
-    market = await _market(profile, node, head.number)
-    market.anchor(head)
+    taken = await _taken(profile, node, known)
+    market, head = taken.market(profile.bot.max_hops), taken.head
+    for address, why in {**taken.unknown, **market.unknown}.items():
+        logger.warning("pool left out", pool=address, why=why)
     fork = HeadFork(
         state_url,
         head,
         chain_id=profile.chain_id,
         block_time=profile.block_time,
         overrides=overrides,
-        warm=sorted(market.pools()),
+        warm=sorted({account for pool in taken.pools for account in (pool.contract, pool.keeper) if account}),
+        lacking=market.lacking,
     )
     prover = Prover(fork, node, overrides)
     executor = BundleExecutor(
@@ -115,7 +135,7 @@ async def assemble(
     own = operators.addresses if operators else frozenset()
     engine = Engine(
         collectors=[HeadCollector(ws, node, clock, head), MempoolCollector(ws, node, clock, own)],
-        adapters=[executor, MarketFollower(market), fork],
+        adapters=[executor, MarketFollower(market, node, taken.infos, taken.reach), fork],
         strategies=strategies(market, GasPolicy(profile.weth)),
         executor=executor,
         clock=clock,
@@ -144,22 +164,12 @@ async def _offers(profile: Profile, node: JsonRpc, block: int) -> list[Offer]:
     return offers
 
 
-async def _market(profile: Profile, node: JsonRpc, block: int) -> Market:
-    infos = await from_factories(
-        node,
-        profile.v2_fees(),
-        profile.v3_tiers(),
-        [token.address for token in profile.tokens],
-        block,
-    )
-    loaded = await load(node, infos, block)
-    for address, why in loaded.unknown.items():
-        logger.warning("pool left out", pool=address, why=why)
-    if not loaded.pools:
-        raise UserError(
-            f"no pool found between the {len(profile.tokens)} tokens of profile {profile.name}: "
-            "check its tokens and factories against the chain that the node is on"
-        )
-    market = Market(profile.base_tokens, profile.bot.max_hops)
-    market.add(loaded.pools.values())
-    return market
+async def _taken(profile: Profile, node: JsonRpc, known: Snapshot | None) -> Snapshot:
+    """The market at the node's head."""
+    if known is None:
+        return await read_node(profile, node)
+    if (known.chain_id, known.weth) != (profile.chain_id, profile.weth):
+        raise UserError(f"the market file is of chain {known.chain_id}, profile {profile.name} of {profile.chain_id}")
+    head = header(await node.call("eth_getBlockByNumber", "latest", False))
+    loaded = await load(node, known.infos, head.number, reach=known.reach)
+    return replace(known, head=head, pools=tuple(loaded.pools.values()), unknown=loaded.unknown)

@@ -23,6 +23,8 @@ app = typer.Typer()
 
 BENCHES: dict[str, tuple[str, str]] = {
     "gas": ("bot.cli.bench_gas", "the executor's gas against straight-line code for the same trade"),
+    "market": ("bot.cli.bench_market", "search, sizing, quotes, routing and ingestion against other libraries"),
+    "growth": ("bot.cli.bench_growth", "time and memory of the market at 1,000, 10,000 and 50,000 pools"),
 }
 """Name, the module whose ``run`` gives its results, and what it measures."""
 
@@ -38,7 +40,9 @@ def bench_command(
     """Runs benchmarks: ours beside a peer or a floor, on the same input, with answers that are compared.
 
     The ratio is the peer's figure over ours where less is better: more than 1 is ahead. Status 1 when the two gave
-    different answers. Benchmarks: gas (the executor's gas against straight-line code for the same trade).
+    different answers. Benchmarks: gas (the executor's gas against straight-line code for the same trade), market
+    (search, sizing, quotes, routing and ingestion against other libraries), growth (time and memory of the market at
+    1,000, 10,000 and 50,000 pools; python -m bot.cli.bench_growth RESULTS.json PICTURE.svg draws them).
     """
     chosen = names or list(BENCHES)
     for name in chosen:

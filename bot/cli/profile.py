@@ -17,10 +17,12 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 import msgspec
 from eth_utils.address import is_address, is_checksum_formatted_address, to_checksum_address
 
+from bot.chain.discovery import Factories
 from bot.devnet.deployment import CHAIN_ID as DEVNET
 from bot.errors import UserError
 from bot.execution import keys
 from bot.execution.keys import Signer
+from bot.execution.steps import Lender
 from bot.paths import data_dir
 from bot.risk.limits import Limits
 
@@ -128,6 +130,13 @@ class V3Factory(_Part, frozen=True, kw_only=True):
     fees: tuple[Fee, ...] = (100, 500, 3_000, 10_000)
 
 
+class Factory(_Part, frozen=True, kw_only=True):
+    """Another protocol's contract that makes, lists or keeps pools."""
+
+    name: str
+    address: str
+
+
 class Lenders(_Part, frozen=True, kw_only=True):
     """Whom capital is borrowed from; what is not named is not used."""
 
@@ -136,6 +145,15 @@ class Lenders(_Part, frozen=True, kw_only=True):
     balancer_vault: str | None = None
     aave_pool: str | None = None
     v4_manager: str | None = None
+
+    def by_kind(self) -> dict[Lender, str | None]:
+        """Their addresses."""
+        return {
+            Lender.MORPHO: self.morpho,
+            Lender.BALANCER_V2: self.balancer_vault,
+            Lender.AAVE_V3: self.aave_pool,
+            Lender.V4: self.v4_manager,
+        }
 
 
 class RelayAt(_Part, frozen=True, kw_only=True):
@@ -188,6 +206,10 @@ class Profile(_Part, frozen=True, kw_only=True):
     tokens: tuple[Token, ...]
     v2: tuple[V2Factory, ...] = ()
     v3: tuple[V3Factory, ...] = ()
+    solidly: tuple[Factory, ...] = ()
+    curve: tuple[Factory, ...] = ()
+    balancer: tuple[Factory, ...] = ()
+    v4: tuple[Factory, ...] = ()
     lenders: Lenders = Lenders()
     relays: tuple[RelayAt, ...] = ()
     bot: BotSettings
@@ -199,7 +221,8 @@ class Profile(_Part, frozen=True, kw_only=True):
         super().__post_init__()
         _once("token symbol", [token.symbol for token in self.tokens])
         _once("token address", [token.address for token in self.tokens])
-        _once("factory address", [f.address for f in self.v2] + [f.address for f in self.v3])
+        groups = (self.v2, self.v3, self.solidly, self.curve, self.balancer, self.v4)
+        _once("factory address", [factory.address for group in groups for factory in group])
         _once("relay name", [relay.name for relay in self.relays])
         if not self.base_tokens:
             raise ValueError("base_tokens is empty: name the tokens to earn, such as WETH")
@@ -208,7 +231,7 @@ class Profile(_Part, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "base_tokens", bases)
         if self.weth not in {token.address for token in self.tokens}:
             raise ValueError(f"weth {self.weth} is not among the tokens: add it")
-        if not (self.v2 or self.v3):
+        if not self.factories().all:
             raise ValueError("there is no factory: add [[v2]] or [[v3]]")
         self._max_trade()
         for source in (*self.keys.operators, *([self.keys.relay] if self.keys.relay else [])):
@@ -230,6 +253,13 @@ class Profile(_Part, frozen=True, kw_only=True):
             max_gas_burnt=self.risk.max_gas_burnt_wei,
             max_head_age=self.risk.max_head_age,
         )
+
+    def factories(self) -> Factories:
+        """Whom discovery asks for pools."""
+        others = (
+            [factory.address for factory in group] for group in (self.solidly, self.curve, self.balancer, self.v4)
+        )
+        return Factories(self.v2_fees(), self.v3_tiers(), *map(tuple, others))
 
     def v2_fees(self) -> dict[str, int]:
         """v2 factory to the fee of its pairs, millionths."""
@@ -270,7 +300,7 @@ class Profile(_Part, frozen=True, kw_only=True):
         limits = {}
         for symbol, text in self.risk.max_trade.items():
             token = self._token("risk.max_trade", symbol)
-            limits[token.address] = _smallest_units(f"risk.max_trade.{symbol}", text, token.decimals)
+            limits[token.address] = smallest_units(f"risk.max_trade.{symbol}", text, token.decimals)
         for address in self.base_tokens:
             if address not in limits:
                 raise ValueError(f"risk.max_trade has no limit for the base token {self.units()[address][0]}")
@@ -315,7 +345,8 @@ def _once(what: str, values: list[str]) -> None:
             raise ValueError(f"{what} {value} occurs {count} times: keep one")
 
 
-def _smallest_units(where: str, text: str, decimals: int) -> int:
+def smallest_units(where: str, text: str, decimals: int) -> int:
+    """Of a decimal number of whole tokens; ``where`` it stands begins the message of the ValueError."""
     match = re.fullmatch(r"(\d+)(?:\.(\d+))?", text, re.ASCII)
     if not match:
         raise ValueError(f'{where} {text!r} is not a decimal number such as "12.5"')

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot import abi
 from bot.amm.pool import Pool
-from bot.amm.v2 import SYNC
-from bot.amm.v3 import INITIALIZE
-from bot.chain.pool_reader import PoolInfo
-from bot.chain.pools import identify
-from bot.chain.pools import load as load_pools
+from bot.chain import v4_keys
+from bot.chain.pool_reader import LoadResult, PoolInfo
+from bot.chain.pools import identify, load_from
+from bot.chain.state_reader import StateReader
 from bot.chain.v2_fees import likely_fee
 from bot.cli.replay_executor import FRESH, Bench, Rejected, rules
-from bot.engine.types import Log, Trade
+from bot.engine.types import Log, StateDiff, Trade
 from bot.errors import UserError
 from bot.execution.program import MAINNET_WETH
 from bot.jsonrpc import JsonRpc
@@ -117,21 +117,47 @@ async def _search(cassette: Cassette, proof: Proof, report: Report) -> None:
                 args=BARE,
             ) as node,
         ):
-            contracts = (a for a, account in cassette.accounts.items() if cassette.code(account) not in ("0x", None))
-            infos = [*await identify(node.rpc, contracts, parent), *await _new_pools(cassette, proof)]
-            known = _trusted(infos, proof.logs, report.unknown_pools)
-            loaded = await load_pools(recorded, known, parent, reach=None)
+            loaded = await recorded_pools(cassette, proof, node.rpc, recorded)
             report.pools = len(loaded.pools)
-            report.unknown_pools |= loaded.unknown
-            found = windows(loaded.pools.values(), proof.logs)
+            report.unknown_pools = loaded.unknown
+            found = windows(loaded.pools.values(), proof.logs, proof.diffs, cassette.context.timestamp)
             if found:
                 await _execute(found, Bench(cassette, url, node.rpc), proof, report)
 
 
+async def recorded_pools(cassette: Cassette, proof: Proof, node: JsonRpc, recorded: JsonRpc) -> LoadResult:
+    """All pools of a recorded block, as they are before its first transaction. ``recorded`` is the cassette's server,
+    ``node`` one forked from it, which can be asked questions."""
+    contracts = (a for a, account in cassette.accounts.items() if cassette.code(account) not in ("0x", None))
+    infos = [*await identify(node, contracts, cassette.number - 1), *await _new_pools(cassette, proof)]
+    calls = zip(cassette.calls, proof.logs, strict=True)
+    v4_infos, nameless = v4_keys.from_transactions(v4_keys.Mined(call.to, call.data, logs) for call, logs in calls)
+    unknown = dict.fromkeys(nameless, "key: nothing tells it")
+    known = list(_trusted([*infos, *v4_infos], proof.logs, unknown))
+    loaded = await load_from(_BlockReader(cassette, node, recorded), known, reach=None)
+    return LoadResult(loaded.pools, unknown | loaded.unknown)
+
+
+class _BlockReader(StateReader):
+    """The state before a recorded block: storage and code as recorded; what contracts answer, from the node, as of the
+    block's own time, by which rates grow."""
+
+    def __init__(self, cassette: Cassette, node: JsonRpc, recorded: JsonRpc) -> None:
+        super().__init__(recorded, cassette.number - 1)
+        self._node = node
+        self._overrides = {"time": hex(cassette.context.timestamp), "number": hex(cassette.number)}
+
+    async def calls(self, calls: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
+        asked = [
+            ("eth_call", [{"to": to, "data": abi.to_hex(data)}, self._block, {}, self._overrides]) for to, data in calls
+        ]
+        answers = [abi.to_bytes(answer) if isinstance(answer, str) else b"" for answer in await self._node.batch(asked)]
+        return [answer if len(answer) >= abi.WORD else None for answer in answers]
+
+
 async def _new_pools(cassette: Cassette, proof: Proof) -> list[PoolInfo]:
     """Those that the block deployed: asked what they are in the state after it, empty in the state before it."""
-    spoke = {log.address for logs in proof.logs for log in logs if log.topics and log.topics[0] in (SYNC, INITIALIZE)}
-    born = sorted(spoke & proof.created)
+    born = sorted({log.address for logs in proof.logs for log in logs} & proof.created)
     if not born:
         return []
     async with replayed(cassette) as (rpc, _):
@@ -152,18 +178,20 @@ def _trusted(infos: Iterable[PoolInfo], logs: Sequence[Sequence[Log]], unknown: 
         yield info
 
 
-def windows(pools: Iterable[Pool], logs: Sequence[Sequence[Log]]) -> list[Window]:
+def windows(
+    pools: Iterable[Pool], logs: Sequence[Sequence[Log]], diffs: Sequence[StateDiff], timestamp: int
+) -> list[Window]:
     """Every cycle from WETH that gains anything before gas (what gas costs is for the reader to weigh: others paid less
     than we would, or were paid otherwise), with the indices at which it is open.
 
     A window ends where a transaction touches one of the cycle's pools; what is left of it begins another one.
     """
     market = Market((MAINNET_WETH,), MAX_HOPS)
-    market.add(pools)
+    market.add(pool.at(timestamp) for pool in pools)
     open_: dict[tuple[str, ...], Window] = {}
     closed: list[Window] = []
     for index in range(len(logs) + 1):
-        touched = market.apply(logs[index - 1] if index else ())
+        touched = market.apply(logs[index - 1], diffs[index - 1], timestamp) if index else market.apply(())
         for key in [key for key in open_ if not touched.isdisjoint(key)]:
             closed.append(replace(open_.pop(key), last=index - 1))
         for trade in search(market.view, touched):

@@ -82,7 +82,7 @@ class Bench:
         }
         self._evm = ForkEvm(url, cassette.number - 1, chain_id=cassette.chain_id, gas_limit=self._block.gas_limit)
         self._evm.apply(self._state)
-        self._put({OWNER: AccountDiff(nonce=1), MAINNET_WETH: AccountDiff(slots={_WETH_SLOT: DUST})})
+        self._put({OWNER: AccountDiff(nonce=1)})
 
     def advance(self, diff: StateDiff) -> None:
         """One transaction further."""
@@ -116,11 +116,12 @@ class Bench:
 
     def _calls(self, trade: Trade) -> tuple[Call, Call]:
         """The trade, by an executor that is there now, and the question what it left."""
-        book = Book.of(MAINNET_WETH, [_Pool.of(hop) for hop in trade.route])
+        book = Book.of(MAINNET_WETH, [_Pool.of(hop) for hop in trade.route if hop.kind in ("v2", "v3")])
         code = runtime_code(OWNER, MAINNET_WETH, book)
         self._put({EXECUTOR: AccountDiff(balance=0, nonce=1, code=code)})
+        self._put({MAINNET_WETH: AccountDiff(slots={_WETH_SLOT: _held(trade)})})
         program = encode(
-            plan(trade, Capital.NESTED, book=book),
+            plan(trade, capital(trade), book=book),
             token=trade.token,
             min_profit=trade.gross_profit,
             deadline=self._block.number,
@@ -138,11 +139,21 @@ class Bench:
         )
 
 
+def capital(trade: Trade) -> Capital:
+    """Pays for itself if one of its pools pays first."""
+    return Capital.NESTED if any(hop.kind in ("v2", "v3") for hop in trade.route) else Capital.OWN
+
+
+def _held(trade: Trade) -> int:
+    """Wei of WETH that the executor has before it."""
+    return DUST + (trade.amounts[0] if capital(trade) is Capital.OWN else 0)
+
+
 def _check(trade: Trade, results: list[CallResult], evm: str) -> int:
     ours, balance = results
     if not ours.success:
         raise Rejected(f"{evm}: {explain(ours.output) if ours.output else ours.error}")
-    realised = abi.uint(balance.output) - DUST
+    realised = abi.uint(balance.output) - _held(trade)
     if realised != trade.gross_profit:
         raise Rejected(f"{evm}: realised {realised} wei, predicted {trade.gross_profit}")
     return realised

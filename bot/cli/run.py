@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from bot import abi
+from bot.chain.snapshot import load as load_market
 from bot.cli.assembly import Bot, assemble
 from bot.cli.profile import Profile, checked_address, load
 from bot.cli.startup import open_ledger, told_to_end
@@ -44,13 +45,14 @@ def run(
     profile: Annotated[Path, typer.Option(help="which chain, market, relays, limits and keys")],
     paper: Annotated[bool, typer.Option("--paper", help="prove, and send nothing")] = False,
     executor: Annotated[str | None, typer.Option(help="our contract, instead of the profile's")] = None,
+    market: Annotated[Path | None, typer.Option(help="a file of mev market snapshot: its pools and no others")] = None,
     blocks: Annotated[int | None, typer.Option(min=1, help="end after so many blocks; else at Ctrl-C")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout at the end")] = False,
 ) -> None:
     """Follows the chain, finds and proves trades, and sends them as bundles; without keys, or with --paper, it sends
     nothing. Ctrl-C ends it when the outcomes of what was sent are known."""
     console = Console(stderr=True)
-    result = asyncio.run(_run(load(profile), paper, executor, blocks, console))
+    result = asyncio.run(_run(load(profile), paper, executor, market, blocks, console))
     if as_json:
         print(json.dumps(result))
     else:
@@ -58,7 +60,7 @@ def run(
 
 
 async def _run(
-    profile: Profile, paper: bool, executor: str | None, blocks: int | None, console: Console
+    profile: Profile, paper: bool, executor: str | None, market: Path | None, blocks: int | None, console: Console
 ) -> dict[str, object]:
     http, ws = profile.node.http.reveal(), profile.node.ws.reveal()
     signers = [] if paper else profile.operators()
@@ -96,6 +98,7 @@ async def _run(
             rng=random.Random(os.urandom(8)),
             overrides=overrides,
             book=book,
+            known=None if market is None else load_market(market),
         )
         await _until_told(bot, blocks, profile.block_time, console)
         await bot.executor.finish()

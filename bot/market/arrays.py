@@ -34,6 +34,14 @@ class Sizes(NamedTuple):
     spreads: Floats
 
 
+class Curves(NamedTuple):
+    """Every leg's segments: where they begin in the columns of ``segments`` (x, y, keep, capacity), and how many."""
+
+    starts: Ints
+    counts: Ints
+    segments: Floats
+
+
 class Arrays:
     """By leg the logarithm of its marginal rate (minus infinity where the pool is unknown or dry in that direction) and
     its segments, by pair the best rate. Segments are made when a size needs them first."""
@@ -226,6 +234,13 @@ class Arrays:
             for whole, part in zip(sizes, longer, strict=True):
                 whole[short] = part
         return sizes
+
+    def curves(self, pools: Callable[[int], Pool | None], most: int) -> Curves:
+        """Of all legs up to ``most`` segments; made anew only of pools that have changed. ``pools`` gives the pool of a
+        slot. Good until the market moves on."""
+        legs = len(self._graph.hops)
+        self._make_segments(np.arange(legs, dtype=np.int32), pools, most)
+        return Curves(self._start[:legs], self._count[:legs], self._segments[:, : self._end])
 
     def _size(self, cycles: Ints, premium: float) -> tuple[Sizes, Flags]:
         sizes = Sizes(*(np.empty(len(cycles)) for _ in Sizes._fields))

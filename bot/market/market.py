@@ -15,6 +15,9 @@ from bot.market.view import View
 DEPTH = 64
 """Heads that can be undone: two epochs, after which mainnet is final."""
 
+BLOCK_TIME = 12
+"""Seconds between mainnet's blocks."""
+
 SILENT = "it moves without logs of its own: read it anew at this head"
 
 
@@ -28,9 +31,10 @@ class _Head:
 
 class Market:
     """Pools by id as of ``head``. ``changed`` are the pools that are not what they were before the last ``apply`` or
-    ``follow`` (all, at the first)."""
+    ``follow`` (all, at the first). ``block_time`` is the seconds from a head to the next block."""
 
-    def __init__(self, bases: Sequence[str], max_hops: int = 3) -> None:
+    def __init__(self, bases: Sequence[str], max_hops: int = 3, block_time: int = BLOCK_TIME) -> None:
+        self._block_time = block_time
         self.graph = Graph(bases, max_hops)
         self.arrays = Arrays(self.graph)
         self.changed: frozenset[str] = frozenset()
@@ -90,17 +94,30 @@ class Market:
         """Says which block the pools are as of now, and keeps this state to come back to."""
         self._heads.append(_Head(header))
 
-    def apply(self, logs: Iterable[Log]) -> frozenset[str]:
-        """Takes the logs in. Returns ``changed``: the pools that they changed and those added since the last time."""
-        after = self.view.after(logs)
+    def apply(self, logs: Iterable[Log], diff: StateDiff | None = None, timestamp: int | None = None) -> frozenset[str]:
+        """Takes the logs in (View.after). Returns ``changed``: the pools that they changed and those added since the
+        last time."""
+        after = self.view.after(logs, diff, timestamp)
         self._put(after.changes, after.reasons)
         self.changed = after.changed | self._fresh
         self._fresh.clear()
         return self.changed
 
     def after(self, logs: Iterable[Log], diff: StateDiff | None = None) -> View:
-        """The market as it would be after the logs, of a pending transaction say. The market itself stays as it is."""
-        return self.view.after(logs, diff)
+        """The market as it would be after the logs, of a pending transaction say, in the block behind ``head``. The
+        market itself stays as it is."""
+        head = self.head
+        return self.view.after(logs, diff, None if head is None else head.timestamp + self._block_time)
+
+    def lacking(self, logs: Iterable[Log]) -> dict[str, set[int]]:
+        """The slots, by contract, of the pools that cannot follow these logs: what ``after`` wants of a diff."""
+        lacking: dict[str, set[int]] = {}
+        for slot, pool in self.after(logs).changes.items():
+            before = self._pools[slot]
+            if pool is None and before is not None:
+                for contract, numbers in before.slots().items():
+                    lacking.setdefault(contract, set()).update(numbers)
+        return lacking
 
     def follow(self, header: Header, logs: Iterable[Log], diff: StateDiff | None = None) -> frozenset[str]:
         """Goes to a new head, over a reorganisation if need be, and returns ``changed``.
@@ -114,7 +131,7 @@ class Market:
             return self.apply(())
         joins = head is not None and header.parent_hash == head.hash
         undone = frozenset() if joins else self.undo_to(header.parent_hash)
-        after = self.view.after(logs, diff)
+        after = self.view.after(logs, diff, header.timestamp)
         self.anchor(header)
         self._put(after.changes, after.reasons)
         asleep = {slot: None for slot in self._silent if self._pools[slot] is not None}
@@ -139,6 +156,9 @@ class Market:
         differ = {slot for slot, (pool, _) in restored.items() if pool is not self._pools[slot]}
         reasons = {self.graph.ids[slot]: why for slot, (_, why) in restored.items() if why is not None}
         self._set({slot: pool for slot, (pool, _) in restored.items()}, reasons)
+        self._silent.update(
+            slot for slot, (pool, why) in restored.items() if why == SILENT or (pool is not None and pool.silent)
+        )
         return frozenset(self.graph.ids[slot] for slot in differ)
 
     def _put(self, pools: Mapping[int, Pool | None], reasons: Mapping[str, str]) -> None:

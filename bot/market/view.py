@@ -66,8 +66,15 @@ class View:
         reasons = {pool_id: why for pool_id, why in self.reasons.items() if self.graph.slots[pool_id] not in changes}
         return View(self.graph, self.arrays, self._pools, changes, reasons)
 
-    def after(self, logs: Iterable[Log], diff: StateDiff | None = None) -> View:
-        """This view after ``logs``, and the change of state ``diff`` that came with them where it is known.
+    def without(self, slots: Iterable[int], why: str) -> View:
+        """This view with the pools in some slots unknown."""
+        gone = list(slots)
+        reasons = {**self.reasons, **{self.graph.ids[slot]: why for slot in gone}}
+        return View(self.graph, self.arrays, self._pools, {**self.changes, **dict.fromkeys(gone)}, reasons)
+
+    def after(self, logs: Iterable[Log], diff: StateDiff | None = None, timestamp: int | None = None) -> View:
+        """This view after ``logs`` of a block of time ``timestamp`` (seconds; None: not known), and the change of state
+        ``diff`` that came with them where it is known.
 
         A pool that cannot follow one of its logs takes its state from ``diff``; without one it is unknown from there
         on, with the reason kept: never guessed.
@@ -80,6 +87,7 @@ class View:
             if pool is None or slot is None:
                 continue
             try:
+                pool = pool if timestamp is None else pool.at(timestamp)
                 after = pool.apply(log)
             except Exception as error:  # whatever the log broke, the pool's state is no longer known
                 changes[slot] = None

@@ -155,7 +155,7 @@ def test_what_is_no_profile(tmp_path: Path, spoil: Callable[[Path], object]) -> 
 def test_whole_tokens_become_smallest_units_exactly(amount: Fraction, decimals: int) -> None:
     whole, rest = divmod(amount.numerator * 10**18 // amount.denominator, 10**18)
     text = f"{whole}.{rest:018}"
-    assert profiles._smallest_units("x", text, decimals) == amount * 10**decimals
+    assert profiles.smallest_units("x", text, decimals) == amount * 10**decimals
 
 
 # --- secrets ---------------------------------------------------------------------------------------------------------

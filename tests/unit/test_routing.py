@@ -19,7 +19,7 @@ from bot.amm.pool import NoLiquidity, Pool, Segment
 from bot.amm.v2 import V2Pool
 from bot.cli.bench_markets import market as power_law
 from bot.cli.bench_markets import v2_pools
-from bot.market import dual, programs
+from bot.market import dual, presolve, programs
 from bot.market.programs import Candidate, Market, Program, Swap
 from bot.market.routing import Flow, Legs, Solver
 
@@ -123,7 +123,7 @@ def test_the_factor_solves_what_numpy_solves() -> None:
         a, b = rng.integers(0, size, (2, 3 * size))
         a, b = a[a != b], b[a != b]
         weight = rng.exponential(1.0, len(a))
-        position, begin, rows = dual.eliminate(size, a, b)
+        position, begin, rows = presolve.eliminate(size, a, b)
         assert sorted(position) == list(range(size))
         a, b = position[a], position[b]
         dense = np.diag(rng.exponential(0.1, size))
@@ -260,6 +260,18 @@ def test_gas_is_paid_by_every_program(cost: float) -> None:
     assert bool(found.programs) == (cost < 1e15)
 
 
+@pytest.mark.parametrize("most", [3, 12, 40])
+def test_no_program_has_more_swaps_than_it_may(most: int) -> None:
+    pools = v2_pools(300, 4, 0.01)
+    market = market_of(pools, numbers=numbered(pools))
+    found = programs.arbitrage(market, {0: 1.0}, most_swaps=most)
+    check(market, found.programs, (0,))
+    assert found.programs and all(len(program.swaps) <= most for program in found.programs)
+    split = programs.sell(market, 4, 0, 10**24, most_swaps=most)
+    assert 1 <= len(split.swaps) <= most
+    assert split.amount_out <= programs.sell(market, 4, 0, 10**24).amount_out
+
+
 def test_prices_that_agree_leave_nothing_to_gain() -> None:
     value = [10**20, 3 * 10**20, 7 * 10**21, 4 * 10**19]
     ends = [(a, b) for a in range(4) for b in range(a + 1, 4)]
@@ -313,18 +325,19 @@ def test_a_wrong_candidate_is_not_taken() -> None:
 
 @given(DEEP, st.integers(10**12, 10**21), st.permutations(range(4)))
 @settings(max_examples=120, deadline=None)
-def test_a_sale_is_exact_and_no_worse_than_any_one_path(pools: list[Pool], amount: int, ends: list[int]) -> None:
+def test_a_sale_is_exact_and_no_worse_than_one_path(pools: list[Pool], amount: int, ends: list[int]) -> None:
     market = market_of(pools)
     start, end = ends[:2]
-    best = 0
-    for first in legs_from(market, start):
-        out = quoted(market, first, amount)
-        to = int(market.legs.token_out[first])
-        best = max(best, out if to == end else 0)
-        for second in legs_from(market, to) if to != end and out else ():
-            apart = market.legs.pool[second] != market.legs.pool[first]
-            if market.legs.token_out[second] == end and apart:
-                best = max(best, quoted(market, second, out))
+    reached: dict[int, tuple[int, int]] = {}  # the most of each token through one pool, and the pool
+    for leg in legs_from(market, start):
+        way = quoted(market, leg, amount), int(market.legs.pool[leg])
+        to = int(market.legs.token_out[leg])
+        reached[to] = max(reached.get(to, (0, 0)), way, key=lambda each: each[0])
+    best, _ = reached.pop(end, (0, 0))
+    for token, (held, pool) in reached.items():
+        for leg in legs_from(market, token) if held else ():
+            if market.legs.token_out[leg] == end and market.legs.pool[leg] != pool:
+                best = max(best, quoted(market, leg, held))
     try:
         sale = programs.sell(market, start, end, amount)
     except NoLiquidity:

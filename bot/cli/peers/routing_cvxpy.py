@@ -1,8 +1,8 @@
 """cvxpy's and Clarabel's half of the routing benchmark: the best set of trades over a whole market.
 
-Takes a file of the arrays of ``bot.market.routing.Legs`` with ``value``, the value of a unit of each token (0: left out).
-Profit is taken in token 0. Prints the milliseconds of the whole call and of the solver alone, the status, and what the
-trades are worth: the surplus of token 0, less the value of what they are short of in others.
+Takes a file of the arrays of ``bot.market.routing.Legs`` with ``value``, the value of a unit of each token (0: left
+out). Profit is taken in token 0. Prints the milliseconds of the whole call and of the solver alone, the status,
+the objective, and what the trades are worth: the surplus of token 0, less the value of what others are short of.
 """
 
 import json
@@ -28,14 +28,15 @@ def main(path: str) -> None:
         return
     whole = 1e3 * (time.perf_counter() - start)
     solver = 1e3 * stated.solver_stats.solve_time
-    print(json.dumps({"status": stated.status, "whole_ms": whole, "solver_ms": solver, "worth": segments.worth()}))
+    found = {"objective": float(stated.value), "worth": segments.worth()}
+    print(json.dumps({"status": stated.status, "whole_ms": whole, "solver_ms": solver, **found}))
 
 
 class Segments:
     """The legs' segments, each a constraint ``(x + keep d) (y - o) >= x y``.
 
-    Inputs and outputs are shares of the segment's reserves, and balances are in value: of the ways to state it that were
-    tried, the one with which the solver gets through at this size."""
+    Inputs and outputs are shares of the segment's reserves, and balances are in value: of the ways to state it that
+    were tried, the one with which the solver gets through at this size."""
 
     def __init__(self, market: dict[str, np.ndarray]) -> None:
         count, value = market["seg_count"], market["value"]
