@@ -96,7 +96,7 @@ class Walk:
             return self.outs[done]
         price, liquidity = self.prices[done], self.liquidities[done]
         if self.down:
-            return self.outs[done] + (liquidity * (price - _price_after_0(price, liquidity, rest)) >> 96)
+            return self.outs[done] + (liquidity * (price - price_after_0(price, liquidity, rest)) >> 96)
         moved = (rest << 96) // liquidity
         return self.outs[done] + (liquidity << 96) * moved // (price + moved) // price
 
@@ -158,7 +158,7 @@ def _amount0_up(low: int, high: int, liquidity: int) -> int:
     return -(-(liquidity << 96) * (high - low) // high // low)
 
 
-def _price_after_0(price: int, liquidity: int, amount: int) -> int:
+def price_after_0(price: int, liquidity: int, amount: int) -> int:
     """SqrtPriceMath.getNextSqrtPriceFromAmount0RoundingUp for an amount added, with its loss of precision where
     256 bits do not hold the product."""
     scaled = liquidity << 96

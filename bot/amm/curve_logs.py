@@ -29,6 +29,8 @@ def after(state: StableState, log: Log) -> StableState:
 def stored(state: StableState, slots: Mapping[int, int]) -> StableState:
     """The state after slots of the pool's contract changed. Raises UnknownState."""
     storage, coins = GENERATIONS[state.generation].storage, range(len(state.balances))
+    if storage is None and slots:
+        raise UnknownState("where such a pool keeps its state is not known")
     if storage is None or not storage.words(len(coins)) & slots.keys():
         return state
     admin = state.admin

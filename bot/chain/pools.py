@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import combinations
+from collections.abc import Iterable
 
-from bot import abi
 from bot.chain.pool_reader import LoadResult, PoolInfo, PoolReader
 from bot.chain.readers.balancer import Balancer
 from bot.chain.readers.curve_crypto import CurveCrypto
@@ -47,39 +44,6 @@ async def identify(rpc: JsonRpc, addresses: Iterable[str], block: Block) -> list
         rest = [address for address in asked if address not in found]
         found |= {info.id[:ADDRESS]: info for info in await protocol.identify(reader, rest)}
     return [found[address] for address in asked if address in found]
-
-
-async def from_factories(
-    rpc: JsonRpc,
-    v2_factories: Mapping[str, int],
-    v3_factories: Mapping[str, Sequence[int]],
-    tokens: Iterable[str],
-    block: Block,
-) -> list[PoolInfo]:
-    """The pools of these factories between any two of the tokens. Raises RpcUnreachable.
-
-    ``v2_factories`` gives the fee that each one's pairs charge, ``v3_factories`` the fee tiers to look for.
-    """
-    calls: list[tuple[str, bytes]] = []
-    for token0, token1 in combinations(sorted(set(tokens)), 2):
-        for factory in v2_factories:
-            calls.append((factory, abi.call("getPair(address,address)", token0, token1)))
-        for factory, fees in v3_factories.items():
-            for fee in fees:
-                calls.append((factory, abi.call("getPool(address,address,uint24)", token0, token1, fee)))
-    answers = await StateReader(rpc, block).calls(calls)
-    made_by = {
-        abi.address(answer): factory
-        for (factory, _), answer in zip(calls, answers, strict=True)
-        if answer is not None and abi.uint(answer)
-    }
-    infos = []
-    for info in await identify(rpc, made_by, block):
-        factory = made_by[info.id]
-        if info.protocol == UniswapV2.protocol:
-            info = replace(info, fee=v2_factories[factory], fee_assumed=False)
-        infos.append(replace(info, factory=factory))
-    return infos
 
 
 async def load(rpc: JsonRpc, infos: Iterable[PoolInfo], block: Block, *, reach: int | None = REACH) -> LoadResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from bot import abi
 from bot.jsonrpc import JsonRpc, RpcError
@@ -12,17 +13,30 @@ Block = int | str
 
 
 class StateReader:
-    """Answers come in the order of the questions. Every method raises RpcUnreachable."""
+    """Answers come in the order of the questions. Every method raises RpcUnreachable.
 
-    def __init__(self, rpc: JsonRpc, block: Block) -> None:
+    ``following`` is the number and time of the block that contracts are asked in, on the state of ``block``: rates that
+    grow by the second are those that a trade there meets. A node that knows no such calls is asked as of ``block``.
+    """
+
+    def __init__(self, rpc: JsonRpc, block: Block, following: tuple[int, int] | None = None) -> None:
         self._rpc = rpc
         self._block = hex(block) if isinstance(block, int) else block
+        self._terms: list[Any] = []
+        if following is not None:
+            number, timestamp = following
+            self._terms = [{}, {"number": hex(number), "time": hex(timestamp)}]
 
     async def calls(self, calls: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
         """Return data of (to, calldata); None where it reverts, answers less than a word, or is not known."""
-        batch = [("eth_call", [{"to": to, "data": abi.to_hex(data)}, self._block]) for to, data in calls]
-        answers = [abi.to_bytes(answer) if isinstance(answer, str) else b"" for answer in await self._rpc.batch(batch)]
-        return [answer if len(answer) >= abi.WORD else None for answer in answers]
+        asked = [{"to": to, "data": abi.to_hex(data)} for to, data in calls]
+        answers = await self._rpc.batch([("eth_call", [call, self._block, *self._terms]) for call in asked])
+        if self._terms and any(isinstance(answer, RpcError) for answer in answers):
+            plain = await self._rpc.batch([("eth_call", [call, self._block]) for call in asked])
+            pairs = zip(answers, plain, strict=True)
+            answers = [second if isinstance(first, RpcError) else first for first, second in pairs]
+        found = [abi.to_bytes(answer) if isinstance(answer, str) else b"" for answer in answers]
+        return [answer if len(answer) >= abi.WORD else None for answer in found]
 
     async def slots(self, slots: Iterable[tuple[str, int]]) -> list[int | RpcError]:
         """Values of (address, slot)."""

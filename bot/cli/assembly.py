@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -11,8 +11,7 @@ import structlog
 from bot import abi
 from bot.chain.heads import HeadCollector
 from bot.chain.mempool import MempoolCollector
-from bot.chain.pool_reader import PoolInfo
-from bot.chain.pools import load
+from bot.chain.pools import load_from
 from bot.chain.snapshot import Snapshot
 from bot.chain.state_reader import StateReader
 from bot.cli.market_source import read_node
@@ -20,7 +19,7 @@ from bot.cli.profile import Profile
 from bot.engine.clock import Clock
 from bot.engine.decode import header
 from bot.engine.loop import Engine
-from bot.engine.types import Event, NewHead, StateDiff
+from bot.engine.types import Event, Header, NewHead, StateDiff
 from bot.errors import UserError
 from bot.execution.accounts import Operators
 from bot.execution.bid import BidPolicy
@@ -47,22 +46,23 @@ logger = structlog.get_logger(__name__)
 class MarketFollower:
     """Keeps the market at the head: by logs, and pools that move without them by reading them anew."""
 
-    def __init__(self, market: Market, node: JsonRpc, infos: Iterable[PoolInfo], reach: int | None) -> None:
-        self._market, self._node, self._reach = market, node, reach
-        self._infos = {info.id: info for info in infos}
+    def __init__(self, market: Market, node: JsonRpc, taken: Snapshot) -> None:
+        self._market, self._node, self._reach, self._block_time = market, node, taken.reach, taken.block_time
+        self._infos = {info.id: info for info in taken.infos}
 
     async def adapt(self, event: Event) -> Event | None:
         if isinstance(event, NewHead):
             self._market.follow(event.header, event.logs, event.diff)
-            await self._read_anew(event.header.number)
+            await self._read_anew(event.header)
         return event
 
-    async def _read_anew(self, block: int) -> None:
+    async def _read_anew(self, head: Header) -> None:
         silent = [self._infos[pool_id] for pool_id in self._market.silent if pool_id in self._infos]
         if not silent:
             return
+        following = head.number + 1, head.timestamp + self._block_time
         try:
-            loaded = await load(self._node, silent, block, reach=self._reach)
+            loaded = await load_from(StateReader(self._node, head.number, following), silent, reach=self._reach)
         except RpcUnreachable as error:
             logger.warning("silent pools not read: left out until the next head", error=str(error))
             return
@@ -135,7 +135,7 @@ async def assemble(
     own = operators.addresses if operators else frozenset()
     engine = Engine(
         collectors=[HeadCollector(ws, node, clock, head), MempoolCollector(ws, node, clock, own)],
-        adapters=[executor, MarketFollower(market, node, taken.infos, taken.reach), fork],
+        adapters=[executor, MarketFollower(market, node, taken), fork],
         strategies=strategies(market, GasPolicy(profile.weth)),
         executor=executor,
         clock=clock,
@@ -171,5 +171,6 @@ async def _taken(profile: Profile, node: JsonRpc, known: Snapshot | None) -> Sna
     if (known.chain_id, known.weth) != (profile.chain_id, profile.weth):
         raise UserError(f"the market file is of chain {known.chain_id}, profile {profile.name} of {profile.chain_id}")
     head = header(await node.call("eth_getBlockByNumber", "latest", False))
-    loaded = await load(node, known.infos, head.number, reach=known.reach)
+    following = head.number + 1, head.timestamp + profile.block_time
+    loaded = await load_from(StateReader(node, head.number, following), known.infos, reach=known.reach)
     return replace(known, head=head, pools=tuple(loaded.pools.values()), unknown=loaded.unknown)

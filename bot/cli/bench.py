@@ -88,7 +88,7 @@ def _print(results: list[Result]) -> None:
             table.add_column(head, justify="right" if head in ("ours", "peer's", "ratio", "goal", *details) else "left")
         for row in rows:
             goals = [] if row.goal is None else [f"≤ {_figure(row.goal)}"]
-            goals += [] if row.ahead is None else [f"≥ {_figure(row.ahead)}×"]
+            goals += [] if row.ahead is None else [f"≥ {_figure(row.ahead)} times"]
             goal = ", ".join(goals) + ("" if row.reached else " missed")
             cells = [_figure(row.details[key]) if key in row.details else "" for key in details]
             name = row.name if row.checked else f"{row.name} DIFFERS"

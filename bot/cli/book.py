@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import abi
+from bot.chain.discovery import Factories, from_tokens
 from bot.chain.pool_reader import PoolInfo
-from bot.chain.pools import from_factories
 from bot.chain.state_reader import StateReader
 from bot.cli.profile import Profile, load
 from bot.errors import UserError
@@ -139,7 +139,7 @@ async def _pools(node: JsonRpc, profile: Profile) -> list[PoolInfo]:
     if chain_id != profile.chain_id:
         raise UserError(f"the node is on chain {chain_id}, profile {profile.name} is for {profile.chain_id}")
     tokens = [token.address for token in profile.tokens]
-    return await from_factories(node, profile.v2_fees(), profile.v3_tiers(), tokens, "latest")
+    return await from_tokens(node, Factories(profile.v2_fees(), profile.v3_tiers()), tokens, "latest")
 
 
 def _lenders(profile: Profile) -> list[tuple[str, Kind]]:

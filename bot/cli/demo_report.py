@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bot.cli.assembly import Bot
 from bot.devnet.builder import BuiltBlock
+from bot.engine.types import Basket
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import Entry, Summary
 
@@ -49,8 +50,12 @@ class Progress:
 
     def _told(self, entry: Entry) -> str:
         route = entry.trade.route
-        tokens = [route[0].token_in, *(hop.token_out for hop in route)]
-        path = " → ".join(self._symbols.get(token, token[:8]) for token in tokens)
+        if isinstance(entry.trade, Basket):
+            names = dict.fromkeys(self._symbols.get(hop.token_in, hop.token_in[:8]) for hop in route)
+            path = f"{len(route)} swaps between {', '.join(names)}"
+        else:
+            tokens = [route[0].token_in, *(hop.token_out for hop in route)]
+            path = " → ".join(self._symbols.get(token, token[:8]) for token in tokens)
         profit = entry.outcome.realised_profit if entry.outcome else 0
         return f"{entry.strategy} {path} +{profit / ETH:.6f}"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from bot.chain import snapshot
 from bot.chain.discovery import Progress, from_events, from_tokens, silent, wrappers
 from bot.chain.pool_reader import LoadResult
-from bot.chain.pools import REACH
-from bot.chain.pools import load as load_pools
+from bot.chain.pools import REACH, load_from
 from bot.chain.snapshot import Snapshot
+from bot.chain.state_reader import StateReader
 from bot.chain.tokens import TokenInfo, check, describe
 from bot.cli import profile as profiles
 from bot.cli.profile import Profile
@@ -120,9 +120,10 @@ async def read_node(
         infos = await from_events(node, factories, from_block, number, tokens=limit, progress=progress)
     infos += await wrappers(node, [profile.weth, *(token for info in infos for token in info.tokens)], number)
     loaded = LoadResult({}, {})
+    reader = StateReader(node, number, (number + 1, head.timestamp + profile.block_time))
     for start in range(0, len(infos), AT_ONCE):
         progress("pools read", start, len(infos))
-        part = await load_pools(node, infos[start : start + AT_ONCE], number, reach=reach)
+        part = await load_from(reader, infos[start : start + AT_ONCE], reach=reach)
         loaded.pools |= part.pools
         loaded.unknown |= part.unknown
     progress("pools read", len(infos), len(infos))

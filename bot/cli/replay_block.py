@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot import abi
 from bot.amm.pool import Pool
 from bot.chain import v4_keys
 from bot.chain.pool_reader import LoadResult, PoolInfo
@@ -144,15 +143,10 @@ class _BlockReader(StateReader):
 
     def __init__(self, cassette: Cassette, node: JsonRpc, recorded: JsonRpc) -> None:
         super().__init__(recorded, cassette.number - 1)
-        self._node = node
-        self._overrides = {"time": hex(cassette.context.timestamp), "number": hex(cassette.number)}
+        self._asked = StateReader(node, cassette.number - 1, (cassette.number, cassette.context.timestamp))
 
     async def calls(self, calls: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
-        asked = [
-            ("eth_call", [{"to": to, "data": abi.to_hex(data)}, self._block, {}, self._overrides]) for to, data in calls
-        ]
-        answers = [abi.to_bytes(answer) if isinstance(answer, str) else b"" for answer in await self._node.batch(asked)]
-        return [answer if len(answer) >= abi.WORD else None for answer in answers]
+        return await self._asked.calls(calls)
 
 
 async def _new_pools(cassette: Cassette, proof: Proof) -> list[PoolInfo]:

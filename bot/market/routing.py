@@ -9,7 +9,7 @@ path between the tokens named) are left out before, and of the rest only those c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -22,6 +22,8 @@ from bot.market.kernels import Floats
 TOLERANCE = 1e-10  # of the whole value: what may be out of balance
 ENOUGH = 1e-3  # of a unit of value
 MOST_STEPS = 200
+LINE = 2.0**150  # reserves that no pool has
+DEEPER = 100.0
 _COLD, _WARM = (0.02, 0.1), (1e-3, 0.02)  # first rounding of the kinks, first radius
 
 
@@ -101,6 +103,7 @@ class Solver:
     def __init__(self, legs: Legs, prices: Mapping[int, float], stock: Mapping[int, float] | None = None) -> None:
         stock = stock or {}
         tokens = max(legs.tokens, 1 + max((*prices, *stock)))
+        legs = _bent(legs)
         self._size, self._legs = tokens, len(legs)
         ends = np.zeros(tokens, dtype=np.bool_)
         ends[[*prices, *stock]] = True
@@ -178,6 +181,29 @@ class Solver:
         self._sign = np.tile(np.array([1.0, -1.0]), len(flat))[there]
         total = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(1 + ends)])
         self._lo, self._hi = total[end - count], total[end]
+
+
+def _bent(legs: Legs) -> Legs:
+    """With the straight lines of vaults and WETH, whose price no trade moves, as curves ``DEEPER`` than what else has
+    the token in the median, without end: the difference of two endless numbers would say nothing. A leg beside which
+    nothing has its token leads nowhere, and is left out."""
+    usable = np.flatnonzero(legs.seg_count)
+    starts = legs.seg_start[usable]
+    line = legs.x[starts] >= LINE
+    if not line.any():
+        return legs
+    x, y, capacity, counts = legs.x.copy(), legs.y.copy(), legs.capacity.copy(), legs.seg_count.copy()
+    for leg, start in zip(usable[line], starts[line], strict=True):
+        given = starts[~line & (legs.token_in[usable] == legs.token_in[leg])]
+        got = starts[~line & (legs.token_out[usable] == legs.token_in[leg])]
+        depths = np.concatenate((legs.x[given], legs.y[got]))
+        if not len(depths):
+            counts[leg] = 0
+            continue
+        x[start] = DEEPER * np.median(depths)
+        y[start] *= x[start] / legs.x[start]
+        capacity[start] = capacity[start] if capacity[start] < x[start] else np.inf
+    return replace(legs, seg_count=counts, x=x, y=y, capacity=capacity)
 
 
 def _slots(begin: Ints, rows: Ints, leg_in: Ints, leg_out: Ints) -> Ints:

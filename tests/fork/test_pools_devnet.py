@@ -14,8 +14,9 @@ from bot.amm.pool import NoLiquidity, Pool
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import SWAP as V3_SWAP
 from bot.amm.v3 import V3Pool
+from bot.chain.discovery import Factories, from_tokens
 from bot.chain.pool_reader import PoolInfo
-from bot.chain.pools import from_factories, identify, load
+from bot.chain.pools import identify, load
 from bot.chain.v2_fees import SWAP as V2_SWAP
 from bot.devnet.deployment import Deployment
 from bot.devnet.place import Site
@@ -35,7 +36,7 @@ class Devnet:
         tokens = [token.address for token in self.deployment.tokens]
         v2 = dict.fromkeys(self.deployment.v2_factories, 3_000)
         v3 = {self.deployment.v3_factory: FEES}
-        return await from_factories(self.site.rpc, v2, v3, tokens, self.deployment.head_number)
+        return await from_tokens(self.site.rpc, Factories(v2, v3), tokens, self.deployment.head_number)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def scan(graph: nx.DiGraph, hops: int) -> tuple[int, list[list[int]]]:
     count, gaining = 0, []
     for cycle in nx.simple_cycles(graph, length_bound=hops):
         count += 1
-        if sum(rates[u, v] for u, v in zip(cycle, cycle[1:] + cycle[:1])) > 1e-12:
+        if sum(rates[u, v] for u, v in zip(cycle, cycle[1:] + cycle[:1], strict=True)) > 1e-12:
             gaining.append(cycle)
     return count, gaining
 
