@@ -12,7 +12,7 @@ import structlog
 
 from bot.engine.clock import Clock
 from bot.engine.seam import Adapter, Collector, Executor, Strategy
-from bot.engine.types import Event, NewHead, PendingTx
+from bot.engine.types import Event, Hint, NewHead, PendingTx
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +33,8 @@ class Health:
 
 @dataclass(slots=True)
 class Counts:
-    """What the loop did. ``dropped``: pending transactions that came faster than they could be looked at; ``failed``:
-    events on which an adapter, a strategy or the executor raised (the log has the trace)."""
+    """What the loop did. ``dropped``: pending transactions and hints that came faster than they could be looked at;
+    ``failed``: events on which an adapter, a strategy or the executor raised (the log has the trace)."""
 
     events: Counter[str] = field(default_factory=Counter)
     opportunities: int = 0
@@ -95,7 +95,7 @@ class Engine:
     # --- the way of one event ----------------------------------------------------------------------------------------
 
     async def _handle(self, event: Event) -> None:
-        key = event.header.hash if isinstance(event, NewHead) else event.tx.hash
+        key = _key(event)
         self.counts.events[type(event).__name__] += 1
         try:
             await self._process(event)
@@ -145,7 +145,14 @@ class Engine:
             backoff = min(backoff * 2, LONGEST_BACKOFF)
 
     async def _feed(self, event: Event) -> None:
-        if isinstance(event, PendingTx) and self._queue.full():
+        if isinstance(event, PendingTx | Hint) and self._queue.full():
             self.counts.dropped += 1
             return
         await self._queue.put(event)
+
+
+def _key(event: Event) -> str:
+    """The hash of what it tells of."""
+    if isinstance(event, NewHead):
+        return event.header.hash
+    return event.hash if isinstance(event, Hint) else event.tx.hash

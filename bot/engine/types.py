@@ -92,21 +92,62 @@ class PendingTx:
 
 @dataclass(frozen=True, slots=True)
 class PendingEffect:
-    """A pending transaction with the logs it would emit on the head's state, in the next block."""
+    """A pending transaction with the logs it would emit on the head's state, in the next block. ``diff`` is what it
+    would change in the pools that cannot follow those logs; None where all can."""
 
     tx: Transaction
     logs: tuple[Log, ...]
     gas_used: int
     seen_ns: int
+    diff: StateDiff | None = None
 
 
-Event = NewHead | PendingTx | PendingEffect
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What is told of a private transaction, or of a bundle: as much as its sender lets out.
+
+    ``hash`` is the name by which a bundle puts it in front; it is not the transaction's own. A log whose contents are
+    kept back has no data, and zeros for topics. ``swaps`` are those that shown calldata asks for.
+    """
+
+    hash: str
+    logs: tuple[Log, ...]
+    swaps: tuple[SwapIntent, ...]
+    seen_ns: int
+
+
+Event = NewHead | PendingTx | PendingEffect | Hint
 
 # --- trades ----------------------------------------------------------------------------------------------------------
 
 
 Terms = tuple[int | str, ...]
 """What a call of a pool names besides its id and the tokens: see ``Hop``."""
+
+
+class SwapIntent(msgspec.Struct, frozen=True, gc=False):
+    """One swap as asked for.
+
+    ``protocol`` is as in ``Hop.kind``, and "curve underlying" for coins of a Curve pool's base. ``target`` is the
+    contract that was called: the router, or the pool. ``tokens`` are the path from what is paid to what is got, empty
+    where a pool is called by the indices ``sides`` of what goes in and what comes out; v4 and Balancer name the
+    chain's own money by the zero address. ``pools`` says of each hop what the call does: nothing (v2), fee (v3), fee,
+    spacing and hooks (v4), pool id (balancer).
+
+    ``amount`` is exact, in wei of the first token (``exact_in``) or the last; None where it is what the router holds
+    by then. ``limit`` is the least to get or the most to pay, None if the call has none; ``price_limit`` the Q64.96
+    at which v3 stops, 0 if none.
+    """
+
+    protocol: str
+    target: str
+    tokens: tuple[str, ...]
+    pools: tuple[Terms, ...]
+    exact_in: bool
+    amount: int | None
+    limit: int | None
+    price_limit: int = 0
+    sides: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +227,8 @@ Deal = Trade | Basket
 
 @dataclass(frozen=True, slots=True)
 class Opportunity:
-    """Something that could be done in ``block_number``: a trade, alone or directly behind ``behind``.
+    """Something that could be done in ``block_number``: a trade, alone or directly behind ``behind``. Behind a hint it
+    is a guess at what the private transaction does, good in any case, as our own reverts where it does less.
 
     ``gas`` is an estimate in units, to drop early what cannot pay for itself; the proof measures it. ``moved`` are the
     pools that ``behind`` changes."""
@@ -194,7 +236,7 @@ class Opportunity:
     strategy: str
     trade: Deal
     block_number: int
-    behind: Transaction | None
+    behind: Transaction | Hint | None
     seen_ns: int
     gas: int = 0
     moved: frozenset[str] = frozenset()
@@ -209,7 +251,8 @@ class Opportunity:
         """The same opportunity has the same id in every run: no clock in it."""
         after = self.behind.hash if self.behind else "head"
         pools = ">".join(hop.pool for hop in self.trade.route)
-        return f"{self.block_number}:{after}:{self.trade.token}:{pools}"
+        guess = f":{self.trade.needed}+{self.trade.gross_profit}" if isinstance(self.behind, Hint) else ""
+        return f"{self.block_number}:{after}:{self.trade.token}:{pools}{guess}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ LOAN_GAS = {
 }
 """Units over the same trade on own WETH, by lender: likewise."""
 
+KEPT = ("v4", "balancer")
+"""Kinds of pools that one contract keeps, the first of their terms. It is locked as a whole while it lends (v4-core,
+PoolManager.unlock: AlreadyUnlocked; balancer-v2-monorepo, Swaps.swap and FlashLoans.flashLoan: nonReentrant)."""
 BPS = 10_000
 
 
@@ -74,13 +77,13 @@ class Funding:
 
 def fundings(trade: Deal, *, own: int = 0, offers: Iterable[Offer] = (), nested: bool = True) -> Iterator[Funding]:
     """All that could pay for a trade, whether they hold enough or not. ``own`` is what the executor has of the token.
-    A pool of the trade, or its v4 manager, cannot lend to it: it is locked meanwhile. ``nested``: its pools may pay
-    first."""
+    A pool of the trade, or v4's manager or Balancer's Vault that keeps it, cannot lend to it: it is locked meanwhile.
+    ``nested``: its pools may pay first."""
     yield Funding(Capital.OWN, own, OWN_GAS)
     if nested and not isinstance(trade, Basket) and any(hop.kind in NESTED_GAS for hop in trade.route):
         first = "v3" if any(hop.kind == "v3" for hop in trade.route) else "v2"
         yield Funding(Capital.NESTED, None, NESTED_GAS[first])
-    locked = {hop.pool for hop in trade.route} | {hop.terms[0] for hop in trade.route if hop.kind == "v4"}
+    locked = {hop.pool for hop in trade.route} | {hop.terms[0] for hop in trade.route if hop.kind in KEPT}
     for offer in offers:
         if offer.address not in locked:
             source = LoanSource(offer.lender, offer.address, offer.fee_of(trade.needed), offer.token_1)

@@ -12,7 +12,19 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.engine.clock import Clock
-from bot.engine.types import Bundle, Deal, Event, Header, Intent, NewHead, Opportunity, Outcome, Reason
+from bot.engine.types import (
+    Bundle,
+    Deal,
+    Event,
+    Header,
+    Hint,
+    Intent,
+    NewHead,
+    Opportunity,
+    Outcome,
+    Reason,
+    Transaction,
+)
 from bot.execution import access_list, paper
 from bot.execution.accounts import Operator, Operators
 from bot.execution.bid import BidPolicy, bid_of
@@ -205,7 +217,7 @@ class BundleExecutor:
             weth=self._weth,
             book=self._book,
         )
-        before = [call_of(opportunity.behind, base_fee)] if opportunity.behind else []
+        before = [call_of(tx, base_fee) for tx in _in_front(opportunity)]
         ours = Call(sender, self._contract, program, gas=PROOF_GAS, gas_price=base_fee)
         try:
             proof = await self._prover.prove(
@@ -231,7 +243,7 @@ class BundleExecutor:
 
     def _send(self, intent: Intent, numbers: Sequence[int]) -> None:
         opportunity = intent.opportunity
-        before = (opportunity.behind,) if opportunity.behind else ()
+        before = _in_front(opportunity)
         bundle = Bundle(
             txs=(*(tx.raw for tx in before), intent.raw),
             hashes=(*(tx.hash for tx in before), intent.tx_hash),
@@ -385,6 +397,14 @@ class BundleExecutor:
                 if said:
                     return Reason.NOT_INCLUDED, f"{relay.name}: {said}"
         return Reason.NOT_INCLUDED, ""
+
+
+def _in_front(opportunity: Opportunity) -> tuple[Transaction, ...]:
+    """Whose transaction stands before ours. Raises Refused for a private one, which can be neither proven nor sent."""
+    if isinstance(opportunity.behind, Hint):
+        why = f"of the transaction behind hint {opportunity.behind.hash} only its sender's relay has the signed bytes"
+        raise Refused(Reason.SIMULATION_FAILED, why)
+    return () if opportunity.behind is None else (opportunity.behind,)
 
 
 def exclude(one: Opportunity, other: Opportunity) -> bool:

@@ -12,6 +12,7 @@ bytes and less gas. Any other becomes steps.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
@@ -144,8 +145,9 @@ def _check_lender(trade: Deal, capital: Capital, lender: LoanSource | None) -> N
         return
     if any(hop.pool == lender.address for hop in trade.route):
         raise ValueError(f"{lender.address} is locked while it lends: it cannot be in the route too")
-    if lender.kind is Lender.V4 and any(hop.kind == "v4" for hop in trade.route):
-        raise ValueError("v4's manager is locked while it lends: it cannot be in the route too")
+    kept_by = {Lender.V4: "v4", Lender.BALANCER_V2: "balancer"}.get(lender.kind)
+    if any(hop.kind == kept_by and hop.terms[:1] == (lender.address,) for hop in trade.route):
+        raise ValueError(f"{lender.address} is locked while it lends: no pool that it keeps can be in the route")
 
 
 def _broken(trade: Trade) -> bool:
@@ -303,15 +305,32 @@ def _named(token: str, weth: str) -> str | None:
 
 
 def _swaps(basket: Basket, weth: str) -> list[Step]:
-    """One swap after the other, out of and into the executor's balance."""
-    return [step for swap in basket.swaps for step in _swap(swap, weth)]
+    """One path after the other, each out of and into the executor's balance."""
+    steps: list[Step] = []
+    for path in paths(basket):
+        amounts = (path[0].amount_in, *(swap.amount_out for swap in path))
+        steps += _Planner(Trade(tuple(swap.hop for swap in path), amounts), weth).own()
+    return steps
 
 
-def _swap(swap: Swap, weth: str) -> list[Step]:
-    hop, token = swap.hop, _named(swap.hop.token_in, weth)
-    if hop.kind == "v2":
-        return [V2Chain((V2Hop(hop.pool, hop.zero_for_one, swap.amount_out),), pay=swap.amount_in, token=token)]
-    if hop.kind == "v3":
-        pay = (Pay(swap.amount_in, token),)
-        return [V3Swap(hop.pool, hop.zero_for_one, swap.amount_in, Recipient.EXECUTOR, pay)]
-    return venues.steps([hop], [swap.amount_in, swap.amount_out], weth)
+def paths(basket: Basket) -> list[list[Swap]]:
+    """The basket's swaps, together those that pass on all of a token that no other swap has: as in a cycle, such tokens
+    need not come by the executor. A path stands where its last swap stood: until then nobody misses what it brings."""
+    taken, given = (Counter(getattr(swap.hop, end) for swap in basket.swaps) for end in ("token_in", "token_out"))
+    amounts = {swap.hop.token_out: swap.amount_out for swap in basket.swaps}
+    passed = {
+        swap.hop.token_in
+        for swap in basket.swaps
+        if taken[swap.hop.token_in] == given[swap.hop.token_in] == 1
+        and amounts[swap.hop.token_in] == swap.amount_in
+        and swap.hop.token_in != basket.token
+    }
+    ahead: dict[str, list[Swap]] = {}
+    found = []
+    for swap in basket.swaps:
+        path = [*ahead.pop(swap.hop.token_in, ()), swap]
+        if swap.hop.token_out in passed:
+            ahead[swap.hop.token_out] = path
+        else:
+            found.append(path)
+    return found

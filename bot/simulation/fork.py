@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
 from bot.engine.fees import next_base_fee
-from bot.engine.types import Event, Header, NewHead, PendingEffect, PendingTx, StateDiff, Transaction
+from bot.engine.types import Event, Header, Log, NewHead, PendingEffect, PendingTx, StateDiff, Transaction
 from bot.simulation.revm import ForkEvm
 from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState
 
 logger = structlog.get_logger(__name__)
+
+Lacking = Callable[[Sequence[Log]], Mapping[str, Iterable[int]]]
+"""From a transaction's logs to the slots, by contract, that its effect has to tell besides."""
 
 FORK_AGE = 96  # blocks: what was not read yet is read as of the fork, and nodes keep the state of the last 128
 READ_AHEAD_SECONDS = 1.0
@@ -32,7 +35,8 @@ class HeadFork:
 
     ``block`` is the next block as far as it can be known: time and base fee exact, builder and randomness the head's.
     ``overrides`` is state assumed on top of every head. ``warm`` are contracts read ahead, so that the first
-    transaction through them does not wait for the node slot by slot.
+    transaction through them does not wait for the node slot by slot. ``lacking`` says which slots a pending transaction
+    is to be run for once more; without it none is.
     """
 
     def __init__(
@@ -44,9 +48,10 @@ class HeadFork:
         block_time: int,
         overrides: StateDiff | None = None,
         warm: Collection[str] = (),
+        lacking: Lacking | None = None,
     ) -> None:
         self._url, self._chain_id, self._block_time = url, chain_id, block_time
-        self._overrides, self._warm = overrides or {}, warm
+        self._overrides, self._warm, self._lacking = overrides or {}, warm, lacking
         self._fork_at(head)
 
     def run(self, calls: Sequence[Call]) -> list[CallResult]:
@@ -108,10 +113,13 @@ class HeadFork:
             if self._evm.nonce(tx.sender) != tx.nonce:
                 return None  # waits for another one of its sender
             call = call_of(tx, self.block.base_fee)
-            (result,) = self.run([replace(call, gas=min(call.gas, PREVIEW_GAS))])
+            call = replace(call, gas=min(call.gas, PREVIEW_GAS), access_list=())
+            (result,) = self.run([call])
+            slots = self._lacking(result.logs) if self._lacking and result.logs else {}
+            diff = self._evm.changes(call, self.block, slots)[1] if slots else None
         except UnrecordedState as error:
             logger.warning("pending transaction not simulated", hash=tx.hash, error=str(error))
             return None
         if not result.success:
             return None
-        return PendingEffect(tx, result.logs, result.gas_used, event.seen_ns)
+        return PendingEffect(tx, result.logs, result.gas_used, event.seen_ns, diff)

@@ -28,7 +28,7 @@ class Backrun:
         head = self._market.head
         if not isinstance(event, PendingEffect) or head is None:
             return []
-        after = self._market.after(event.logs)
+        after = self._market.after(event.logs, diff=event.diff)
         base_fee = next_base_fee(head)
         trades = search(after, after.changed, self._gas.least(base_fee), beyond=True, most=MOST)
         return [

@@ -7,10 +7,14 @@ from bot.market.market import Market
 from bot.strategies.arbitrage import Arbitrage
 from bot.strategies.backrun import Backrun
 from bot.strategies.gas import GasPolicy
+from bot.strategies.hint import HintBackrun
+from bot.strategies.joint import Joint
 
 STRATEGIES = (
     Arbitrage,
+    Joint,
     Backrun,
+    HintBackrun,
 )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from bot.engine.loop import Engine, EngineFailed
-from bot.engine.types import Event, Header, Hop, NewHead, Opportunity, PendingTx, Trade, Transaction
+from bot.engine.types import Event, Header, Hint, Hop, NewHead, Opportunity, PendingTx, Trade, Transaction
 
 TX = Transaction("0x01", "0xaa", "0xbb", 0, b"", 0, 21000, 1, 0, b"raw")
 HEADER = Header(1, "0xh1", "0xh0", 12, 7, 30_000_000, 0, "0xcc")
@@ -131,11 +131,23 @@ async def test_a_block_that_cannot_be_taken_in_stops_the_engine() -> None:
         await engine.run()
 
 
-async def test_under_pressure_pending_transactions_are_dropped_and_heads_are_not() -> None:
+def hint(number: int) -> Hint:
+    return Hint(f"0x{number:064x}", (), (), 0)
+
+
+async def test_hints_go_the_way_of_all_events() -> None:
+    part = Recorder()
+    engine = engine_of(Stream([hint(1), pending(2)]), part, VirtualClock())
+    await run_until_settled(engine, [hint(1).hash, pending(2).tx.hash])
+    assert part.seen == [hint(1), pending(2)]
+
+
+@pytest.mark.parametrize("make", [pending, hint])
+async def test_under_pressure_transactions_are_dropped_and_heads_are_not(make: Callable[[int], Event]) -> None:
     head = NewHead(HEADER, (), {}, (), 0)
     part = Recorder()
-    engine = engine_of(Stream([*map(pending, range(10)), head]), part, VirtualClock(), queue_size=2)
+    engine = engine_of(Stream([*map(make, range(10)), head]), part, VirtualClock(), queue_size=2)
     await run_until_settled(engine, [HEADER.hash])
     assert head in part.seen
     assert engine.counts.dropped > 0
-    assert engine.counts.dropped + engine.counts.events["PendingTx"] == 10
+    assert engine.counts.dropped + engine.counts.events[type(make(0)).__name__] == 10

@@ -99,8 +99,8 @@ def test_other_events_are_not_theirs() -> None:
     market = market_of(even())
     assert Arbitrage(market, FREE).process(effect((0, UNIT, UNIT))) == []
     assert Backrun(market, FREE).process(head()) == []
-    assert [one.process(PendingTx(TX, 0)) for one in strategies(market, FREE)] == [[], []]
-    assert [one.name for one in strategies(market, FREE)] == ["arbitrage", "backrun"]
+    assert [one.process(PendingTx(TX, 0)) for one in strategies(market, FREE)] == [[]] * 4
+    assert [one.name for one in strategies(market, FREE)] == ["arbitrage", "joint", "backrun", "hint"]
 
 
 def test_before_any_head_there_is_no_next_block_to_trade_in() -> None:
