@@ -24,8 +24,8 @@ from bot.amm.v3 import V3Pool
 from bot.amm.v4 import V4Pool
 
 VERIFY = os.environ.get("MEV_VERIFY") == "1"
-POOLS, SWAPS_A_POOL = (40, 150) if VERIFY else (3, 20)
-PAIRS, SWAPS_A_PAIR = (400, 50) if VERIFY else (20, 40)
+POOLS, SWAPS_A_POOL = (12, 60) if VERIFY else (3, 20)
+PAIRS, SWAPS_A_PAIR = (100, 50) if VERIFY else (20, 40)
 POOLS_A_WORLD = 8
 
 

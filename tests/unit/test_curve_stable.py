@@ -232,6 +232,13 @@ def test_what_moves_nothing_returns_the_same_value() -> None:
     assert pool.apply_diff({ADDRESS: AccountDiff(slots={0: 3}), "0x" + "99" * 20: AccountDiff(slots={2: 1})}) is pool
 
 
+def test_where_a_metapool_keeps_its_state_is_not_known() -> None:
+    pool = usd(STABLE_META.name)
+    assert pool.apply_diff({ADDRESS: AccountDiff(balance=1)}) is pool
+    with pytest.raises(UnknownState, match="not known"):
+        pool.apply_diff({ADDRESS: AccountDiff(slots={7: 1})})
+
+
 @pytest.mark.parametrize(
     "event",
     [
