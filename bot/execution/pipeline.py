@@ -208,15 +208,18 @@ class BundleExecutor:
         if not self._bids.worth_it(gained, opportunity.gas * base_fee, bid):
             raise Refused(Reason.NOT_PROFITABLE)
         promised = gained - bid
-        program = encode(
-            plan(trade, funding.capital, lender=funding.lender, weth=self._weth, book=self._book),
-            token=trade.token,
-            bid_bps=bid_bps,
-            min_profit=promised,
-            deadline=opportunity.block_number,
-            weth=self._weth,
-            book=self._book,
-        )
+        try:
+            program = encode(
+                plan(trade, funding.capital, lender=funding.lender, weth=self._weth, book=self._book),
+                token=trade.token,
+                bid_bps=bid_bps,
+                min_profit=promised,
+                deadline=opportunity.block_number,
+                weth=self._weth,
+                book=self._book,
+            )
+        except ValueError as error:  # an amount or a number of tokens that no program holds
+            raise Refused(Reason.SIMULATION_FAILED, f"not to be written as a program: {error}") from None
         before = [call_of(tx, base_fee) for tx in _in_front(opportunity)]
         ours = Call(sender, self._contract, program, gas=PROOF_GAS, gas_price=base_fee)
         try:

@@ -12,12 +12,12 @@ bytes and less gas. Any other becomes steps.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-from bot.engine.types import Basket, Deal, Hop, Swap, Trade
+from bot.engine.baskets import paths
+from bot.engine.types import Basket, Deal, Hop, Trade
 from bot.execution import venues
 from bot.execution.bid import bid_of
 from bot.execution.book import V2_POOLS, Book, Kind
@@ -311,26 +311,3 @@ def _swaps(basket: Basket, weth: str) -> list[Step]:
         amounts = (path[0].amount_in, *(swap.amount_out for swap in path))
         steps += _Planner(Trade(tuple(swap.hop for swap in path), amounts), weth).own()
     return steps
-
-
-def paths(basket: Basket) -> list[list[Swap]]:
-    """The basket's swaps, together those that pass on all of a token that no other swap has: as in a cycle, such tokens
-    need not come by the executor. A path stands where its last swap stood: until then nobody misses what it brings."""
-    taken, given = (Counter(getattr(swap.hop, end) for swap in basket.swaps) for end in ("token_in", "token_out"))
-    amounts = {swap.hop.token_out: swap.amount_out for swap in basket.swaps}
-    passed = {
-        swap.hop.token_in
-        for swap in basket.swaps
-        if taken[swap.hop.token_in] == given[swap.hop.token_in] == 1
-        and amounts[swap.hop.token_in] == swap.amount_in
-        and swap.hop.token_in != basket.token
-    }
-    ahead: dict[str, list[Swap]] = {}
-    found = []
-    for swap in basket.swaps:
-        path = [*ahead.pop(swap.hop.token_in, ()), swap]
-        if swap.hop.token_out in passed:
-            ahead[swap.hop.token_out] = path
-        else:
-            found.append(path)
-    return found

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from math import inf, log
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from bot.amm.pool import NoLiquidity, Pool, UnknownState
 from bot.market import kernels
 from bot.market.graph import Graph
 from bot.market.kernels import MAX_HOPS, NONE, Flags, Floats, Ints
-
-_Job = TypeVar("_Job")
 
 FIRST = 16  # segments of a leg that are made at first
 ALL = 4096  # and when a size went beyond them
@@ -86,31 +84,34 @@ class Arrays:
         index = self._index
         legs = [leg for slot in changes for leg in self._graph.legs(slot)]
         pairs = np.array(sorted({int(index.leg_pair[leg]) for leg in legs}), np.int32)
-        kept = self.rates[legs], self._start[legs], self._count[legs], self._more[legs], self._best[pairs]
-        lifted: list[tuple[int, Floats]] = []
+        by_leg = self.rates, self._start, self._count, self._more
+        kept = [[array[leg] for leg in legs] for array in by_leg]  # quicker than numpy's for as few as these
+        best = self._best[pairs]
+        undo = self._undo[:0]
         try:
             for slot, pool in changes.items():
                 self.put(slot, pool)
             self._dirty.clear()
             kernels.collapse(pairs, index.pair_start, index.pair_legs, self.rates, self._best)
-            for base in range(len(self._graph.bases)):
-                lifted.append((base, self._lift(base, pairs)))
+            undo = self._lift(pairs)
             yield
         finally:
             self._dirty.clear()
-            self.rates[legs], self._start[legs], self._count[legs], self._more[legs], self._best[pairs] = kept
-            for base, undo in lifted:
-                kernels.restore(self._bounds[base], undo, len(undo))
+            for array, values in zip(by_leg, kept, strict=True):
+                for leg, value in zip(legs, values, strict=True):
+                    array[leg] = value
+            self._best[pairs] = best
+            kernels.restore(self._bounds, undo)
 
-    def _lift(self, base: int, pairs: Ints) -> Floats:
-        """Raises a base's bounds; returns what takes that back."""
-        index, bounds = self._index, self._bounds[base]
+    def _lift(self, pairs: Ints) -> Floats:
+        """Raises the bounds; returns what takes that back."""
+        index = self._index
         ways = index.out_start, index.pair_in, index.pair_out, index.back, index.rank
-        count = kernels.lift(base, pairs, *ways, self._best, bounds, self._undo)
+        count = kernels.lift_all(pairs, *ways, self._best, self._bounds, self._undo)
         if count > len(self._undo):
-            kernels.restore(bounds, self._undo, len(self._undo))
+            kernels.restore(self._bounds, self._undo)
             self._undo = np.empty((2 * count, 3))
-            count = kernels.lift(base, pairs, *ways, self._best, bounds, self._undo)
+            count = kernels.lift_all(pairs, *ways, self._best, self._bounds, self._undo)
         return self._undo[:count].copy()
 
     def _grow(self, legs: int) -> None:
@@ -155,7 +156,7 @@ class Arrays:
             wanted[slots] = True
             legs = [leg for slot in slots for leg in self._graph.legs(slot)]
             pairs = sorted({int(index.leg_pair[leg]) for leg in legs})
-            count = self._scan_through(pairs) if len(pairs) <= MANY else self._scan()
+            count = self._scan_through(np.array(pairs, np.int32)) if len(pairs) <= MANY else self._scan()
         rows = self._found[:count]
         arguments = (index.pair_start, index.pair_legs, index.leg_slot, self.rates, self._best, wanted, touched is None)
         count = kernels.spread_out(rows, *arguments, self._rows)
@@ -165,62 +166,24 @@ class Arrays:
         return self._rows[:count].copy()
 
     def _scan(self) -> int:
-        index, graph = self._index, self._graph
+        index, hops = self._index, self._graph.max_hops
+        ways = index.out_start, index.pair_out, index.to_base, index.rank
+        return self._with_room(lambda found: kernels.scan_all(hops, *ways, self._best, self._bounds, found))
 
-        def scan(base: int, found: Ints) -> int:
-            to_base = index.to_base[base]
-            return kernels.scan(
-                base,
-                graph.max_hops,
-                index.out_start,
-                index.pair_out,
-                to_base,
-                index.rank,
-                self._best,
-                self._bounds[base],
-                found,
-            )
+    def _scan_through(self, pairs: Ints) -> int:
+        index, hops = self._index, self._graph.max_hops
+        ways = index.out_start, index.pair_in, index.pair_out, index.back, index.from_base, index.to_base, index.rank
+        return self._with_room(
+            lambda found: kernels.scan_all_through(pairs, hops, *ways, self._best, self._bounds, found)
+        )
 
-        return self._collect(scan, range(len(graph.bases)))
-
-    def _scan_through(self, pairs: Sequence[int]) -> int:
-        index, graph = self._index, self._graph
-
-        def scan(job: tuple[int, int], found: Ints) -> int:
-            pair, base = job
-            return kernels.scan_through(
-                pair,
-                base,
-                graph.max_hops,
-                index.out_start,
-                index.pair_in,
-                index.pair_out,
-                index.back,
-                index.from_base[base],
-                index.to_base[base],
-                index.rank,
-                self._best,
-                self._bounds[base],
-                found,
-            )
-
-        count = self._collect(scan, [(pair, base) for base in range(len(graph.bases)) for pair in pairs])
-        if len(pairs) > 1 and count > 1:  # one that holds two of the pairs was found twice
-            unique = np.unique(self._found[:count], axis=0)
-            count = len(unique)
-            self._found[:count] = unique
+    def _with_room(self, scan: Callable[[Ints], int]) -> int:
+        """Lets it write its rows, with room for all of them."""
+        count = scan(self._found)
+        if count > len(self._found):
+            self._found = np.empty((2 * count, MAX_HOPS), np.int32)
+            count = scan(self._found)
         return count
-
-    def _collect(self, scan: Callable[[_Job, Ints], int], jobs: Iterable[_Job]) -> int:
-        """Lets each job write its rows behind the others', with room for all of them."""
-        end = 0
-        for job in jobs:
-            count = scan(job, self._found[end:])
-            if end + count > len(self._found):
-                self._found = np.concatenate((self._found[:end], np.empty((2 * (end + count), MAX_HOPS), np.int32)))
-                count = scan(job, self._found[end:])
-            end += count
-        return end
 
     # --- sizing -------------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ Flags = NDArray[np.bool_]
 MAX_HOPS = 4
 NONE = -1
 OPENING, CLOSING, AHEAD, REACH = range(4)
+ROWS = 4
 LEAST = 1e-12  # of the sum of logarithms: less is rounding, and a gain of less than a wei
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -115,10 +116,11 @@ def _set(bounds: Floats, row: int, token: int, value: float, undo: Floats, count
 
 
 @kernel
-def restore(bounds: Floats, undo: Floats, count: int) -> None:
-    """Takes back what ``lift`` did."""
-    for entry in range(count - 1, -1, -1):
-        bounds[int(undo[entry, 0]), int(undo[entry, 1])] = undo[entry, 2]
+def restore(bounds: Floats, undo: Floats) -> None:
+    """Takes back what ``lift_all`` did."""
+    for entry in range(len(undo) - 1, -1, -1):
+        row = int(undo[entry, 0])
+        bounds[row // ROWS, row % ROWS, int(undo[entry, 1])] = undo[entry, 2]
 
 
 @kernel
@@ -131,10 +133,12 @@ def scan(
     rank: Ints,
     best: Floats,
     bounds: Floats,
+    skip: Flags,
     found: Ints,
 ) -> int:
     """Cycles of pairs from a base token with a product of best rates above one: rows of pairs into ``found``, as many
-    as fit; returns how many there are. A token that is a better base is left out: its own scan finds those cycles."""
+    as fit; returns how many there are. A token that is a better base is left out: its own scan finds those cycles. None
+    with a pair of ``skip``."""
     closing, reach = bounds[CLOSING], bounds[REACH]
     count = 0
     for first in range(out_start[base], out_start[base + 1]):
@@ -142,16 +146,16 @@ def scan(
         if rank[a] <= rank[base]:
             continue
         if best[first] + closing[a] > LEAST:
-            count = _emit(found, count, first, to_base[a], NONE, NONE)
+            count = _emit(found, count, skip, first, to_base[a], NONE, NONE)
         if max_hops > 2:
             for second in range(out_start[a], out_start[a + 1]):
                 b = pair_out[second]
                 two = best[first] + best[second]
                 if two + closing[b] > LEAST:
-                    count = _emit(found, count, first, second, to_base[b], NONE)
+                    count = _emit(found, count, skip, first, second, to_base[b], NONE)
                 if max_hops > 3 and two + reach[b] > 0 and rank[b] > rank[base]:
                     count = _two_home(
-                        two, first, second, a, b, out_start, pair_out, to_base, best, closing, found, count
+                        two, first, second, a, b, out_start, pair_out, to_base, best, closing, skip, found, count
                     )
     return count
 
@@ -168,6 +172,7 @@ def _two_home(
     to_base: Ints,
     best: Floats,
     closing: Floats,
+    skip: Flags,
     found: Ints,
     count: int,
 ) -> int:
@@ -175,7 +180,7 @@ def _two_home(
     for third in range(out_start[b], out_start[b + 1]):
         c = pair_out[third]
         if c != a and two + best[third] + closing[c] > LEAST:
-            count = _emit(found, count, first, second, third, to_base[c])
+            count = _emit(found, count, skip, first, second, third, to_base[c])
     return count
 
 
@@ -193,6 +198,7 @@ def scan_through(
     rank: Ints,
     best: Floats,
     bounds: Floats,
+    skip: Flags,
     found: Ints,
 ) -> int:
     """As ``scan``, but of cycles with this one pair in them."""
@@ -206,51 +212,123 @@ def scan_through(
         if rank[v] <= rank[base]:
             return 0
         if rate + closing[v] > LEAST:
-            count = _emit(found, count, pair, to_base[v], NONE, NONE)
+            count = _emit(found, count, skip, pair, to_base[v], NONE, NONE)
         if max_hops > 2:
             for second in range(out_start[v], out_start[v + 1]):
                 b = pair_out[second]
                 two = rate + best[second]
                 if two + closing[b] > LEAST:
-                    count = _emit(found, count, pair, second, to_base[b], NONE)
+                    count = _emit(found, count, skip, pair, second, to_base[b], NONE)
                 if max_hops > 3 and two + reach[b] > 0 and rank[b] > rank[base]:
                     count = _two_home(
-                        two, pair, second, v, b, out_start, pair_out, to_base, best, closing, found, count
+                        two, pair, second, v, b, out_start, pair_out, to_base, best, closing, skip, found, count
                     )
     elif v == base:
         if rank[u] <= rank[base]:
             return 0
         if opening[u] + rate > LEAST:
-            count = _emit(found, count, from_base[u], pair, NONE, NONE)
+            count = _emit(found, count, skip, from_base[u], pair, NONE, NONE)
         if max_hops > 2:
             for out in range(out_start[u], out_start[u + 1]):
                 b, second = pair_out[out], back[out]
                 two = best[second] + rate
                 if rank[b] > rank[base] and opening[b] + two > LEAST:
-                    count = _emit(found, count, from_base[b], second, pair, NONE)
+                    count = _emit(found, count, skip, from_base[b], second, pair, NONE)
                 if max_hops > 3 and rank[b] > rank[base] and ahead[b] + two > 0:
                     for out2 in range(out_start[b], out_start[b + 1]):
                         a = pair_out[out2]
                         if a != u and opening[a] + best[back[out2]] + two > LEAST:
-                            count = _emit(found, count, from_base[a], back[out2], second, pair)
+                            count = _emit(found, count, skip, from_base[a], back[out2], second, pair)
     elif rank[u] > rank[base] and rank[v] > rank[base] and max_hops > 2:
         if opening[u] + rate + closing[v] > LEAST:
-            count = _emit(found, count, from_base[u], pair, to_base[v], NONE)
+            count = _emit(found, count, skip, from_base[u], pair, to_base[v], NONE)
         if max_hops > 3 and opening[u] + rate + reach[v] > 0:
             for third in range(out_start[v], out_start[v + 1]):
                 c = pair_out[third]
                 if c != u and opening[u] + rate + best[third] + closing[c] > LEAST:
-                    count = _emit(found, count, from_base[u], pair, third, to_base[c])
+                    count = _emit(found, count, skip, from_base[u], pair, third, to_base[c])
         if max_hops > 3 and ahead[u] + rate + closing[v] > 0:
             for out in range(out_start[u], out_start[u + 1]):
                 a = pair_out[out]
                 if a != v and opening[a] + best[back[out]] + rate + closing[v] > LEAST:
-                    count = _emit(found, count, from_base[a], back[out], pair, to_base[v])
+                    count = _emit(found, count, skip, from_base[a], back[out], pair, to_base[v])
     return count
 
 
 @kernel
-def _emit(found: Ints, count: int, first: int, second: int, third: int, fourth: int) -> int:
+def scan_all(
+    max_hops: int,
+    out_start: Ints,
+    pair_out: Ints,
+    to_base: Ints,
+    rank: Ints,
+    best: Floats,
+    bounds: Floats,
+    found: Ints,
+) -> int:
+    """``scan`` from every base, each behind the others."""
+    skip = np.zeros(len(pair_out), np.bool_)
+    count = 0
+    for base in range(len(to_base)):
+        rest = found[min(count, len(found)) :]
+        count += scan(base, max_hops, out_start, pair_out, to_base[base], rank, best, bounds[base], skip, rest)
+    return count
+
+
+@kernel
+def scan_all_through(
+    pairs: Ints,
+    max_hops: int,
+    out_start: Ints,
+    pair_in: Ints,
+    pair_out: Ints,
+    back: Ints,
+    from_base: Ints,
+    to_base: Ints,
+    rank: Ints,
+    best: Floats,
+    bounds: Floats,
+    found: Ints,
+) -> int:
+    """``scan_through`` each of the pairs from every base; a cycle with several of them once."""
+    skip = np.zeros(len(pair_out), np.bool_)
+    count = 0
+    for pair in pairs:
+        for base in range(len(to_base)):
+            rest = found[min(count, len(found)) :]
+            ways = (out_start, pair_in, pair_out, back, from_base[base], to_base[base], rank)
+            count += scan_through(pair, base, max_hops, *ways, best, bounds[base], skip, rest)
+        skip[pair] = True
+    return count
+
+
+@kernel
+def lift_all(
+    pairs: Ints,
+    out_start: Ints,
+    pair_in: Ints,
+    pair_out: Ints,
+    back: Ints,
+    rank: Ints,
+    best: Floats,
+    bounds: Floats,
+    undo: Floats,
+) -> int:
+    """``lift`` for every base; the rows in ``undo`` count on from base to base."""
+    count = 0
+    for base in range(len(bounds)):
+        rest = undo[min(count, len(undo)) :]
+        more = lift(base, pairs, out_start, pair_in, pair_out, back, rank, best, bounds[base], rest)
+        for entry in range(min(more, len(rest))):
+            rest[entry, 0] += base * ROWS
+        count += more
+    return count
+
+
+@kernel
+def _emit(found: Ints, count: int, skip: Flags, first: int, second: int, third: int, fourth: int) -> int:
+    if skip[first] or skip[second] or (third != NONE and skip[third]) or (fourth != NONE and skip[fourth]):
+        return count
     if count < len(found):
         found[count, 0] = first
         found[count, 1] = second

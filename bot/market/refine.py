@@ -17,7 +17,7 @@ FINE = 1e-9  # of a gain: as much as may be left to rounding
 WINDOW = 200  # candidates on either side than which the result is no worse
 LONGEST_CLIMB = 32  # candidates tried on the way to where the window is laid
 LONGEST_SEARCH = 100 * WINDOW  # candidates tried in all
-_EVEN = (V2Pool, V3Pool, V4Pool, SolidlyPool)  # more in never gives less: others' roundings are uneven
+EVEN = (V2Pool, V3Pool, V4Pool, SolidlyPool)  # more in never gives less: others' roundings are uneven
 
 
 def quote(legs: Legs, amount: int) -> tuple[int, ...] | None:
@@ -91,7 +91,7 @@ def refine(
         return None
     coarse = best.index(min(best[:-1]))
     searches = [_Candidates(legs, best, coarse, premium, tries)]
-    if coarse and not all(type(pool) in _EVEN for pool, _, _ in legs[:coarse]):
+    if coarse and not all(type(pool) in EVEN for pool, _, _ in legs[:coarse]):
         searches.append(_Candidates(legs, best, 0, premium, tries))
     top = -inf
     while gain(best, premium) > top:
@@ -155,7 +155,7 @@ class _Candidates:
     def __init__(self, legs: Legs, start: tuple[int, ...], coarse: int, premium: int, tries: int) -> None:
         self._legs, self._premium, self._tries, self.coarse = legs, premium, tries, coarse
         self._before, self._after = legs[:coarse][::-1], legs[coarse:]
-        self._uneven = not all(type(pool) in _EVEN for pool, _, _ in self._before)
+        self._uneven = not all(type(pool) in EVEN for pool, _, _ in self._before)
         self._most = _most(legs, premium)
         # by rounding: less than a unit at each hop of constant product, which is all that can be said of any
         self._lost = inf if self._most == inf else sum(2 + start[0] / max(1, amount) for amount in start)

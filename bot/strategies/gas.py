@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bot.engine.types import Basket, Deal, Hop, Route, Trade
-from bot.execution.steps import CurveKind
 
+PLAIN = 0  # bot.execution.steps.CurveKind.PLAIN
 BASE = 47_700
 V4_AGAIN, CURVE_CRYPTO, WETH = "v4 again", "curve crypto", "weth"
 TRICRYPTO_2 = "0xd51a44d3fae010294c616388b506acda1bfaae46"
@@ -59,7 +59,7 @@ class GasPolicy:
         names = [hop.pool]
         if hop.kind == "v4" and before is not None and before.kind == "v4" and before.terms[:1] == hop.terms[:1]:
             names.append(V4_AGAIN)
-        if hop.kind == "curve" and hop.terms[:1] != (CurveKind.PLAIN,):
+        if hop.kind == "curve" and hop.terms[:1] != (PLAIN,):
             names.append(CURVE_CRYPTO)
         names.append(hop.kind)
         return next((self.per_hop[name] for name in names if name in self.per_hop), self._cheapest_pool)

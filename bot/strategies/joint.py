@@ -8,11 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from bot.engine.baskets import handled
 from bot.engine.fees import next_base_fee
 from bot.engine.types import Basket, Event, NewHead, Opportunity, Swap
-from bot.execution.codec import MAX_TOKENS
-from bot.execution.layouts import spent_tokens
-from bot.execution.program import Capital, plan
 from bot.market.dual import Ints
 from bot.market.graph import Graph
 from bot.market.kernels import Floats
@@ -31,6 +29,7 @@ OF_GAS, MOST_LEGS = 0.1, 800
 The rounds in which legs are dropped take time by the number of legs, and end better with fewer."""
 MOST_SWAPS = 24
 """Of a basket: 1.5 million gas, and seldom more tokens than a program can declare."""
+MOST_TOKENS = 7  # bot.execution.codec.MAX_TOKENS: that a program can declare
 CYCLES = 16
 """The best single cycles, which the joint solution has to beat."""
 SEGMENT_COLUMNS = 4  # the last of a Legs' columns
@@ -140,9 +139,7 @@ def basket_of(graph: Graph, program: Program, token: str) -> Basket | None:
     swaps = tuple(Swap(graph.hops[swap.leg], swap.amount_in, swap.amount_out) for swap in program.swaps)
     (needed,), (profit,) = program.loans.values() or (0,), program.profit.values()
     basket = Basket(token, needed, profit, swaps)
-    steps = plan(basket, Capital.OWN, weth=token)
-    assert isinstance(steps, list)
-    return basket if len({token, *spent_tokens(steps)}) <= MAX_TOKENS else None
+    return basket if len(handled(basket)) <= MOST_TOKENS else None
 
 
 def _one_path(graph: Graph, program: Program) -> bool:
