@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot import abi
 from bot.abi import keccak
-from bot.amm.curve_generations import STABLE_2020, STABLE_EMA, STABLE_NG, STABLE_NG_FIRST, Generation
+from bot.amm.curve.generations import STABLE_2020, STABLE_EMA, STABLE_NG, STABLE_NG_FIRST, Generation
 
 REBASING = 2
 """NG's asset type of coins whose balances grow by themselves; 1 and 3 have a rate that moves, 0 is plain."""

@@ -17,10 +17,10 @@ from typing import Any
 
 import msgspec
 
-from bot.amm.balancer_stable import StablePool
-from bot.amm.balancer_weighted import WeightedPool
-from bot.amm.curve_crypto import CryptoPool
-from bot.amm.curve_stable import CurveStablePool
+from bot.amm.balancer.stable import StablePool
+from bot.amm.balancer.weighted import WeightedPool
+from bot.amm.curve.crypto import CryptoPool
+from bot.amm.curve.stable import CurveStablePool
 from bot.amm.pool import Pool
 from bot.amm.solidly import SolidlyPool
 from bot.amm.v2 import V2Pool

@@ -16,7 +16,7 @@ from eth_abi.abi import encode
 
 from bot import abi
 from bot.abi import call, selector
-from bot.amm.balancer_vault import Holdings, unread
+from bot.amm.balancer.vault import Holdings, unread
 from bot.devnet.artifacts import Artifact
 from bot.engine.types import Log
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from balancer_evm import VERSIONS, BalancerWorld
 
-from bot.amm.balancer_stable import AMP_SLOT, FIXED, Amp, Rate, StablePool
-from bot.amm.balancer_vault import unread
-from bot.amm.balancer_weighted import FEE_FIELDS, WeightedPool
-from bot.amm.fixed_point import ONE
+from bot.amm.balancer.fixed_point import ONE
+from bot.amm.balancer.stable import AMP_SLOT, FIXED, Amp, Rate, StablePool
+from bot.amm.balancer.vault import unread
+from bot.amm.balancer.weighted import FEE_FIELDS, WeightedPool
 
 BalancerPool = WeightedPool | StablePool
 NOBODY = "0x" + "00" * 20

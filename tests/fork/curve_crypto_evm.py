@@ -12,8 +12,8 @@ import pyrevm
 from recorded import cassette_path
 
 from bot import abi
-from bot.amm.curve_crypto import CryptoPool
-from bot.amm.curve_crypto_layouts import GENERATION, NG_PRECISIONS, Generation, fields_of
+from bot.amm.curve.crypto import CryptoPool
+from bot.amm.curve.crypto_layouts import GENERATION, NG_PRECISIONS, Generation, fields_of
 from bot.engine.types import AccountDiff, Log, StateDiff
 
 TRADER = "0x" + "77" * 20

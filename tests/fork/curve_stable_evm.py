@@ -12,9 +12,9 @@ from uniswap_evm import OWNER, Evm, Reverted
 from venue_chain import fresh, solidity, vyper
 
 from bot import abi
-from bot.amm.curve_generations import STABLE_2020, STABLE_EMA, STABLE_NG, STABLE_NG_FIRST, Generation
-from bot.amm.curve_stable import CurveStablePool
-from bot.amm.curve_state import StableState
+from bot.amm.curve.generations import STABLE_2020, STABLE_EMA, STABLE_NG, STABLE_NG_FIRST, Generation
+from bot.amm.curve.stable import CurveStablePool
+from bot.amm.curve.state import StableState
 from bot.engine.types import AccountDiff, Log
 from bot.simulation.cassette import load
 

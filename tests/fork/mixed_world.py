@@ -17,10 +17,10 @@ from venue_chain import BUILDER, EXECUTOR, Chain, created, solidity
 from venue_devnet import BASE_FEE, BLOCK_GAS, USDC, WHALE
 
 from bot import abi
-from bot.amm.curve_crypto import CryptoPool
-from bot.amm.curve_crypto_layouts import GENERATION
-from bot.amm.curve_crypto_math import ONE, geometric_mean, high_to_low, newton_d
-from bot.amm.curve_generations import STABLE_2020
+from bot.amm.curve.crypto import CryptoPool
+from bot.amm.curve.crypto_layouts import GENERATION
+from bot.amm.curve.crypto_math import ONE, geometric_mean, high_to_low, newton_d
+from bot.amm.curve.generations import STABLE_2020
 from bot.amm.layouts import v4_layout
 from bot.amm.pool import Pool
 from bot.chain.pools import identify, load

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot import abi
-from bot.amm import balancer_vault, v2, v3, v4, vaults
+from bot.amm import v2, v3, v4, vaults
+from bot.amm.balancer import vault as balancer_vault
 from bot.amm.pool import NoLiquidity, Pool, UnknownState
 from bot.amm.solidly import SYNCS, SolidlyPool
 from bot.amm.v2 import V2Pool

@@ -11,9 +11,9 @@ from balancer_evm import OWNER, VERSIONS, BalancerWorld, Reverted
 from balancer_pools import NOBODY, BalancerPool, make, refill, step
 
 from bot import abi
-from bot.amm.balancer_stable import AMP_SLOT, Amp, StablePool
-from bot.amm.balancer_vault import BALANCE_CHANGED
-from bot.amm.balancer_weighted import WeightedPool
+from bot.amm.balancer.stable import AMP_SLOT, Amp, StablePool
+from bot.amm.balancer.vault import BALANCE_CHANGED
+from bot.amm.balancer.weighted import WeightedPool
 from bot.amm.pool import NoLiquidity
 from bot.devnet.place import calldata
 from bot.engine.types import AccountDiff

@@ -12,7 +12,7 @@ from evm_node import EvmReader
 from venue_chain import created
 
 from bot import abi
-from bot.amm.balancer_stable import StablePool
+from bot.amm.balancer.stable import StablePool
 from bot.chain.readers import balancer
 from bot.chain.readers.balancer import Balancer
 from bot.chain.state_reader import StateReader

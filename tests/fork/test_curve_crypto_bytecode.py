@@ -13,9 +13,9 @@ import pytest
 from curve_crypto_evm import POOLS, CryptoWorld, pool_of, recorded_storage
 from recorded import needs_recordings
 
-from bot.amm.curve_crypto import CryptoPool
-from bot.amm.curve_crypto_layouts import GENERATION, NG_PRECISIONS, precisions_of
-from bot.amm.curve_crypto_math import ONE, Limits, geometric_mean, newton_d
+from bot.amm.curve.crypto import CryptoPool
+from bot.amm.curve.crypto_layouts import GENERATION, NG_PRECISIONS, precisions_of
+from bot.amm.curve.crypto_math import ONE, Limits, geometric_mean, newton_d
 from bot.amm.pool import NoLiquidity
 
 pytestmark = needs_recordings

@@ -11,7 +11,7 @@ from curve_crypto_evm import TRICRYPTO_2, TRICRYPTO_CRV, TRICRYPTO_USDC, Recorde
 from recorded import cassette_path, needs_recordings
 
 from bot import abi
-from bot.amm.curve_crypto import CryptoPool
+from bot.amm.curve.crypto import CryptoPool
 from bot.chain.pool_reader import LoadResult
 from bot.chain.readers.curve_crypto import CurveCrypto
 from bot.chain.state_reader import StateReader

@@ -15,11 +15,11 @@ from recorded import needs_recordings
 from uniswap_evm import OWNER
 
 from bot import abi
-from bot.amm.curve_generations import STABLE_2020
-from bot.amm.curve_invariant import FEE_UNIT
-from bot.amm.curve_liquidity import get_dy, lp_for, virtual_price, withdraw_one
-from bot.amm.curve_stable import CurveStablePool
-from bot.amm.curve_state import StableState
+from bot.amm.curve.generations import STABLE_2020
+from bot.amm.curve.invariant import FEE_UNIT
+from bot.amm.curve.liquidity import get_dy, lp_for, virtual_price, withdraw_one
+from bot.amm.curve.stable import CurveStablePool
+from bot.amm.curve.state import StableState
 from bot.amm.pool import NoLiquidity, UnknownState
 
 pytestmark = needs_recordings

@@ -13,7 +13,7 @@ from venue_chain import PROBE, by
 from venue_recorded import Recordings
 
 from bot import abi
-from bot.amm.curve_stable import CurveStablePool
+from bot.amm.curve.stable import CurveStablePool
 from bot.amm.pool import UnknownState
 from bot.chain.pool_reader import LoadResult, PoolInfo
 from bot.chain.readers.curve_stable import CurveStable

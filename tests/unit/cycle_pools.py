@@ -7,16 +7,16 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import log, sqrt
 
-from bot.amm import curve_crypto_math
-from bot.amm.balancer_stable import FIXED, Amp, StablePool
-from bot.amm.balancer_vault import VAULT, Holdings
-from bot.amm.balancer_weighted import WeightedPool
-from bot.amm.curve_crypto import CryptoPool
-from bot.amm.curve_crypto_layouts import GENERATION as CRYPTO
-from bot.amm.curve_generations import GENERATIONS as STABLE
-from bot.amm.curve_stable import CurveStablePool
-from bot.amm.curve_state import StableState
-from bot.amm.fixed_point import ONE
+from bot.amm.balancer.fixed_point import ONE
+from bot.amm.balancer.stable import FIXED, Amp, StablePool
+from bot.amm.balancer.vault import VAULT, Holdings
+from bot.amm.balancer.weighted import WeightedPool
+from bot.amm.curve import crypto_math as curve_crypto_math
+from bot.amm.curve.crypto import CryptoPool
+from bot.amm.curve.crypto_layouts import GENERATION as CRYPTO
+from bot.amm.curve.generations import GENERATIONS as STABLE
+from bot.amm.curve.stable import CurveStablePool
+from bot.amm.curve.state import StableState
 from bot.amm.pool import Pool
 from bot.amm.solidly import Place, SolidlyPool
 from bot.amm.tick_math import sqrt_ratio_at_tick

@@ -10,9 +10,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot import abi
-from bot.amm import fixed_point as fp
-from bot.amm import stable_math as sm
-from bot.amm.balancer_stable import (
+from bot.amm.balancer import fixed_point as fp
+from bot.amm.balancer import stable_math as sm
+from bot.amm.balancer.fixed_point import ONE
+from bot.amm.balancer.stable import (
     AMP_SLOT,
     AMP_STARTED,
     AMP_STOPPED,
@@ -22,9 +23,8 @@ from bot.amm.balancer_stable import (
     Rate,
     StablePool,
 )
-from bot.amm.balancer_vault import BALANCE_CHANGED, BALANCE_MANAGED, SWAP, VAULT, Holdings, balance_slots
-from bot.amm.balancer_weighted import FEE_CHANGED, FEE_FIELDS, WeightedPool
-from bot.amm.fixed_point import ONE
+from bot.amm.balancer.vault import BALANCE_CHANGED, BALANCE_MANAGED, SWAP, VAULT, Holdings, balance_slots
+from bot.amm.balancer.weighted import FEE_CHANGED, FEE_FIELDS, WeightedPool
 from bot.amm.pool import NoLiquidity, UnknownState
 from bot.engine.types import AccountDiff, Log
 

@@ -11,11 +11,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot import abi
-from bot.amm import curve_crypto_math as old
-from bot.amm import curve_crypto_math_ng as ng
-from bot.amm.curve_crypto import CryptoPool
-from bot.amm.curve_crypto_layouts import GENERATION, GENERATIONS, fields_of
-from bot.amm.curve_crypto_math import ONE
+from bot.amm.curve import crypto_math as old
+from bot.amm.curve import crypto_math_ng as ng
+from bot.amm.curve.crypto import CryptoPool
+from bot.amm.curve.crypto_layouts import GENERATION, GENERATIONS, fields_of
+from bot.amm.curve.crypto_math import ONE
 from bot.amm.pool import NoLiquidity, Segment, UnknownState
 from bot.engine.types import AccountDiff, Log
 

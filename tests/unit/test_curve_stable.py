@@ -11,11 +11,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bot import abi
-from bot.amm.curve_generations import GENERATIONS, STABLE_2020, STABLE_EMA, STABLE_META, STABLE_NG
-from bot.amm.curve_invariant import FEE_UNIT, PRECISION
-from bot.amm.curve_liquidity import get_dy
-from bot.amm.curve_stable import CurveStablePool
-from bot.amm.curve_state import StableState
+from bot.amm.curve.generations import GENERATIONS, STABLE_2020, STABLE_EMA, STABLE_META, STABLE_NG
+from bot.amm.curve.invariant import FEE_UNIT, PRECISION
+from bot.amm.curve.liquidity import get_dy
+from bot.amm.curve.stable import CurveStablePool
+from bot.amm.curve.state import StableState
 from bot.amm.pool import NoLiquidity, Segment, UnknownState
 from bot.engine.types import AccountDiff, Log, StateDiff
 from bot.execution.steps import CurveKind

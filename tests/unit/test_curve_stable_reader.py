@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from bot import abi
-from bot.amm.curve_generations import STABLE_2020, STABLE_EMA
-from bot.amm.curve_stable import CurveStablePool
+from bot.amm.curve.generations import STABLE_2020, STABLE_EMA
+from bot.amm.curve.stable import CurveStablePool
 from bot.chain import curve_codes
 from bot.chain.pool_reader import LoadResult, PoolInfo
 from bot.chain.readers.curve_stable import ETH, CurveStable

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bot.amm.balancer_stable import Amp, Rate, StablePool
-from bot.amm.balancer_vault import Holdings
-from bot.amm.balancer_weighted import WeightedPool
-from bot.amm.fixed_point import ONE
+from bot.amm.balancer.fixed_point import ONE
+from bot.amm.balancer.stable import Amp, Rate, StablePool
+from bot.amm.balancer.vault import Holdings
+from bot.amm.balancer.weighted import WeightedPool
 
 VECTORS = Path(__file__).parents[2].parent / "shared/data/vectors/degenbot"
 pytestmark = pytest.mark.skipif(not VECTORS.exists(), reason="no ../shared/data beside the repository")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot.amm.curve_generations import STABLE_2020, STABLE_META, Generation
-from bot.amm.curve_liquidity import get_dy, get_dy_underlying, virtual_price
-from bot.amm.curve_state import StableState
+from bot.amm.curve.generations import STABLE_2020, STABLE_META, Generation
+from bot.amm.curve.liquidity import get_dy, get_dy_underlying, virtual_price
+from bot.amm.curve.state import StableState
 
 VECTORS = Path(__file__).parents[2].parent / "shared/data/vectors/degenbot"
 pytestmark = pytest.mark.skipif(not VECTORS.exists(), reason=f"no {VECTORS}")

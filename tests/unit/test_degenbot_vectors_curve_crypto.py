@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pytest
 
-from bot.amm.curve_crypto import CryptoPool
+from bot.amm.curve.crypto import CryptoPool
 from bot.amm.pool import NoLiquidity
 from bot.paths import repo_root
 

@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markets import TOKENS, WETH, address, header, markets
 
-from bot.amm.balancer_stable import FIXED, Amp, Rate, StablePool
-from bot.amm.balancer_vault import Holdings
-from bot.amm.balancer_weighted import WeightedPool
-from bot.amm.curve_crypto import CryptoPool
-from bot.amm.curve_stable import CurveStablePool
-from bot.amm.curve_state import StableState
+from bot.amm.balancer.stable import FIXED, Amp, Rate, StablePool
+from bot.amm.balancer.vault import Holdings
+from bot.amm.balancer.weighted import WeightedPool
+from bot.amm.curve.crypto import CryptoPool
+from bot.amm.curve.stable import CurveStablePool
+from bot.amm.curve.state import StableState
 from bot.amm.pool import Pool
 from bot.amm.solidly import Place, SolidlyPool
 from bot.amm.tick_math import sqrt_ratio_at_tick

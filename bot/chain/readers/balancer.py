@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot import abi
-from bot.amm.balancer_stable import AMP_SLOT, FIXED, Amp, Rate, StablePool
-from bot.amm.balancer_vault import VAULT, Holdings, unread
-from bot.amm.balancer_weighted import FEE_FIELDS, WeightedPool
+from bot.amm.balancer.stable import AMP_SLOT, FIXED, Amp, Rate, StablePool
+from bot.amm.balancer.vault import VAULT, Holdings, unread
+from bot.amm.balancer.weighted import FEE_FIELDS, WeightedPool
 from bot.amm.pool import Pool
 from bot.chain.pool_reader import LoadResult, PoolInfo, ask, rows
 from bot.chain.state_reader import StateReader

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot import abi
-from bot.amm.curve_crypto import BLOCK_TIME, CryptoPool
-from bot.amm.curve_crypto_layouts import (
+from bot.amm.curve.crypto import BLOCK_TIME, CryptoPool
+from bot.amm.curve.crypto_layouts import (
     GENERATION,
     GENERATIONS,
     NG_PRECISIONS,

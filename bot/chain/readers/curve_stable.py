@@ -1,4 +1,4 @@
-"""Curve's StableSwap pools (bot.amm.curve_stable) of the codes that are proven, metapools aside."""
+"""Curve's StableSwap pools (bot.amm.curve.stable) of the codes that are proven, metapools aside."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot import abi
-from bot.amm.curve_generations import GENERATIONS, Generation, Storage
-from bot.amm.curve_stable import CurveStablePool
-from bot.amm.curve_state import Ramp, StableState
+from bot.amm.curve.generations import GENERATIONS, Generation, Storage
+from bot.amm.curve.stable import CurveStablePool
+from bot.amm.curve.state import Ramp, StableState
 from bot.chain.curve_codes import COINS, REBASING, implementation, recognised
 from bot.chain.pool_reader import LoadResult, PoolInfo, ask
 from bot.chain.state_reader import StateReader

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bot import abi
-from bot.amm.curve_crypto_layouts import GENERATION, Generation, fields_of
-from bot.amm.curve_crypto_math import MAX, ONE, Three, check_y, newton_y, reduction_coefficient
-from bot.amm.curve_crypto_math import newton_d as newton_d_2021
-from bot.amm.curve_crypto_math_ng import get_y
-from bot.amm.curve_crypto_math_ng import newton_d as newton_d_ng
-from bot.amm.curve_crypto_segments import Curve, curve_segments
-from bot.amm.curve_crypto_tweak import Ledger, Ramp, Two, tweak_2021, tweak_ng
+from bot.amm.curve.crypto_layouts import GENERATION, Generation, fields_of
+from bot.amm.curve.crypto_math import MAX, ONE, Three, check_y, newton_y, reduction_coefficient
+from bot.amm.curve.crypto_math import newton_d as newton_d_2021
+from bot.amm.curve.crypto_math_ng import get_y
+from bot.amm.curve.crypto_math_ng import newton_d as newton_d_ng
+from bot.amm.curve.crypto_segments import Curve, curve_segments
+from bot.amm.curve.crypto_tweak import Ledger, Ramp, Two, tweak_2021, tweak_ng
 from bot.amm.pool import NoLiquidity, Segment, UnknownState, first_rate
 from bot.engine.types import Log, StateDiff, Terms
 
@@ -347,7 +347,7 @@ class CryptoPool:
         return first_rate(self, i, j)
 
     def segments(self, i: int, j: int) -> Iterator[Segment]:
-        """See curve_crypto_segments. Raises UnknownState, NoLiquidity."""
+        """See crypto_segments. Raises UnknownState, NoLiquidity."""
         ramp = self._ramp()
         if not _valid(i, j) or self.killed or not self.d or not all(self.balances):
             raise NoLiquidity(f"{self.id} cannot trade")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.amm.curve_generations import Generation
+from bot.amm.curve.generations import Generation
 from bot.amm.pool import NoLiquidity
 
 PRECISION = 10**18

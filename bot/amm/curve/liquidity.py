@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.amm.curve_generations import GENERATIONS, STABLE_2020
-from bot.amm.curve_invariant import FEE_UNIT, PRECISION, balance, dynamic_fee, invariant, word
-from bot.amm.curve_state import StableState
+from bot.amm.curve.generations import GENERATIONS, STABLE_2020
+from bot.amm.curve.invariant import FEE_UNIT, PRECISION, balance, dynamic_fee, invariant, word
+from bot.amm.curve.state import StableState
 from bot.amm.pool import NoLiquidity
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import field, replace
 
-from bot.amm.curve_generations import GENERATIONS
-from bot.amm.curve_invariant import FEE_UNIT, PRECISION, balance, check_spot, dynamic_fee, invariant, word
+from bot.amm.curve.generations import GENERATIONS
+from bot.amm.curve.invariant import FEE_UNIT, PRECISION, balance, check_spot, dynamic_fee, invariant, word
 from bot.amm.pool import NoLiquidity
 from bot.amm.value import value
 

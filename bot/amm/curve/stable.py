@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from bot.amm import curve_logs, curve_segments
-from bot.amm.curve_generations import GENERATIONS
-from bot.amm.curve_invariant import FEE_UNIT, PRECISION, balance, dynamic_fee
-from bot.amm.curve_state import StableState
+from bot.amm.curve import logs as curve_logs
+from bot.amm.curve import segments as curve_segments
+from bot.amm.curve.generations import GENERATIONS
+from bot.amm.curve.invariant import FEE_UNIT, PRECISION, balance, dynamic_fee
+from bot.amm.curve.state import StableState
 from bot.amm.pool import NoLiquidity, Segment, first_rate
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot import abi
 from bot.abi import keccak
-from bot.amm.curve_crypto_math import Limits
+from bot.amm.curve.crypto_math import Limits
 
 _MASK_64 = (1 << 64) - 1
 _MASK_128 = (1 << 128) - 1

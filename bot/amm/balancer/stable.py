@@ -15,12 +15,12 @@ from functools import cached_property, lru_cache
 from typing import ClassVar, NamedTuple
 
 from bot import abi
-from bot.amm import fixed_point as fp
-from bot.amm import stable_math as sm
-from bot.amm.balancer_vault import Holdings, enough
-from bot.amm.balancer_weighted import FEE_CHANGED, stretch
+from bot.amm.balancer import fixed_point as fp
+from bot.amm.balancer import stable_math as sm
+from bot.amm.balancer.storage_field import Field
+from bot.amm.balancer.vault import Holdings, enough
+from bot.amm.balancer.weighted import FEE_CHANGED, stretch
 from bot.amm.pool import NoLiquidity, Segment, first_rate
-from bot.amm.storage_field import Field
 from bot.engine.types import Log, StateDiff, Terms
 
 AMP_STARTED = abi.topic("AmpUpdateStarted(uint256,uint256,uint256,uint256)")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from bot import abi
-from bot.amm import curve_liquidity
-from bot.amm.curve_generations import GENERATIONS
-from bot.amm.curve_invariant import FEE_UNIT
-from bot.amm.curve_state import StableState
+from bot.amm.curve import liquidity as curve_liquidity
+from bot.amm.curve.generations import GENERATIONS
+from bot.amm.curve.invariant import FEE_UNIT
+from bot.amm.curve.state import StableState
 from bot.amm.pool import NoLiquidity, UnknownState
 from bot.engine.types import Log
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
-from bot.amm.curve_generations import GENERATIONS
-from bot.amm.curve_invariant import FEE_UNIT, PRECISION
-from bot.amm.curve_state import StableState
+from bot.amm.curve.generations import GENERATIONS
+from bot.amm.curve.invariant import FEE_UNIT, PRECISION
+from bot.amm.curve.state import StableState
 from bot.amm.pool import NoLiquidity, Segment
 
 SMALL, LARGE = 10, 22

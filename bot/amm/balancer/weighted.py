@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 from bot import abi
-from bot.amm import fixed_point as fp
-from bot.amm.balancer_vault import Holdings, enough
+from bot.amm.balancer import fixed_point as fp
+from bot.amm.balancer.storage_field import Field
+from bot.amm.balancer.vault import Holdings, enough
 from bot.amm.pool import NoLiquidity, Segment, first_rate
-from bot.amm.storage_field import Field
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms
 

@@ -2,14 +2,14 @@
 ``unsafe``.
 
 Source: curvefi/tricrypto-ng, contracts/main/CurveCryptoMathOptimized3.vy (0xcbff3004a20dbfe2731543aa38599a526e0fd6ee).
-Conventions are those of bot.amm.curve_crypto_math.
+Conventions are those of bot.amm.curve.crypto_math.
 """
 
 from __future__ import annotations
 
 from math import isqrt
 
-from bot.amm.curve_crypto_math import MAX, ONE, Limits, Three, check_y, newton_y
+from bot.amm.curve.crypto_math import MAX, ONE, Limits, Three, check_y, newton_y
 from bot.amm.pool import NoLiquidity
 
 _SIGN = 1 << 255

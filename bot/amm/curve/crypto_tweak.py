@@ -10,9 +10,9 @@ from __future__ import annotations
 from math import isqrt
 from typing import NamedTuple
 
-from bot.amm import curve_crypto_math as old
-from bot.amm import curve_crypto_math_ng as ng
-from bot.amm.curve_crypto_math import MAX, ONE, Limits, Three, high_to_low
+from bot.amm.curve import crypto_math as old
+from bot.amm.curve import crypto_math_ng as ng
+from bot.amm.curve.crypto_math import MAX, ONE, Limits, Three, high_to_low
 from bot.amm.pool import NoLiquidity, UnknownState
 
 Two = tuple[int, int]
