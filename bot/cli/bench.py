@@ -16,15 +16,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.cli.bench_result import Result
+from bot.cli.benches.result import Result
 from bot.errors import UserError
 
 app = typer.Typer()
 
 BENCHES: dict[str, tuple[str, str]] = {
-    "gas": ("bot.cli.bench_gas", "the executor's gas against straight-line code for the same trade"),
-    "market": ("bot.cli.bench_market", "search, sizing, quotes, routing and ingestion against other libraries"),
-    "growth": ("bot.cli.bench_growth", "time and memory of the market at 1,000, 10,000 and 50,000 pools"),
+    "gas": ("bot.cli.benches.gas", "the executor's gas against straight-line code for the same trade"),
+    "market": ("bot.cli.benches.market", "search, sizing, quotes, routing and ingestion against other libraries"),
+    "growth": ("bot.cli.benches.growth", "time and memory of the market at 1,000, 10,000 and 50,000 pools"),
 }
 """Name, the module whose ``run`` gives its results, and what it measures."""
 
@@ -42,7 +42,7 @@ def bench_command(
     The ratio is the peer's figure over ours where less is better: more than 1 is ahead. Status 1 when the two gave
     different answers. Benchmarks: gas (the executor's gas against straight-line code for the same trade), market
     (search, sizing, quotes, routing and ingestion against other libraries), growth (time and memory of the market at
-    1,000, 10,000 and 50,000 pools; python -m bot.cli.bench_growth RESULTS.json PICTURE.svg draws them).
+    1,000, 10,000 and 50,000 pools; python -m bot.cli.benches.growth RESULTS.json PICTURE.svg draws them).
     """
     chosen = names or list(BENCHES)
     for name in chosen:

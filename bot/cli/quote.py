@@ -20,10 +20,10 @@ from bot.cli.market_source import Source, open_source
 from bot.cli.profile import smallest_units
 from bot.engine.types import Hop, Swap, Trade
 from bot.errors import UserError
-from bot.market import programs
 from bot.market.kernels import MAX_HOPS, Ints
 from bot.market.paths import best_path, best_pool
-from bot.market.routing import Legs
+from bot.market.routing import programs
+from bot.market.routing.solver import Legs
 from bot.market.view import View
 from bot.strategies.gas import GasPolicy
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bot.amm.pool import NoLiquidity, Pool, UnknownState
-from bot.market import kernels
+from bot.market import kernels, sizing
 from bot.market.graph import Graph
 from bot.market.kernels import MAX_HOPS, NONE, Flags, Floats, Ints
 
@@ -210,7 +210,7 @@ class Arrays:
         short = np.empty(len(cycles), np.bool_)
         x, y, keep, capacity = self._segments
         stretches = self._start, self._count, self._more, x, y, keep, capacity
-        kernels.size(cycles, premium, *stretches, *sizes, short)
+        sizing.size(cycles, premium, *stretches, *sizes, short)
         return sizes, short
 
     def _make_segments(self, cycles: Ints, pools: Callable[[int], Pool | None], most: int) -> None:

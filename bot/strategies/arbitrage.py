@@ -10,6 +10,9 @@ from bot.market.market import Market
 from bot.market.search import search
 from bot.strategies.gas import GasPolicy
 
+REFINED = 8
+"""Cycles refined at a head: many share pools, and few will be taken."""
+
 
 class Arbitrage:
     """At every head, every open cycle: one that was not taken in the last block is still there for the next, so all
@@ -25,7 +28,7 @@ class Arbitrage:
         if not isinstance(event, NewHead):
             return []
         base_fee = next_base_fee(event.header)
-        trades = search(self._market.view, least=self._gas.least(base_fee))
+        trades = search(self._market.view, least=self._gas.least(base_fee), refined=REFINED)
         return [
             Opportunity(self.name, trade, event.header.number + 1, None, event.seen_ns, self._gas.gas(trade.route))
             for trade in self._gas.paying(trades, base_fee)

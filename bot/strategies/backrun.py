@@ -10,8 +10,8 @@ from bot.market.market import Market
 from bot.market.search import search
 from bot.strategies.gas import GasPolicy
 
-MOST = 4
-"""Cycles refined for one transaction: they share its pools, so that only one of them will hold."""
+MOST, REFINED = 4, 1
+"""Cycles taken for one transaction, and of these refined: they share its pools, so that only one will hold."""
 
 
 class Backrun:
@@ -30,7 +30,7 @@ class Backrun:
             return []
         after = self._market.after(event.logs, diff=event.diff)
         base_fee = next_base_fee(head)
-        trades = search(after, after.changed, self._gas.least(base_fee), beyond=True, most=MOST)
+        trades = search(after, after.changed, self._gas.least(base_fee), beyond=True, most=MOST, refined=REFINED)
         return [
             Opportunity(
                 strategy=self.name,

@@ -11,13 +11,13 @@ import numpy as np
 from bot.engine.baskets import handled
 from bot.engine.fees import next_base_fee
 from bot.engine.types import Basket, Event, NewHead, Opportunity, Swap
-from bot.market.dual import Ints
 from bot.market.graph import Graph
 from bot.market.kernels import Floats
 from bot.market.market import Market
-from bot.market.programs import Candidate, Program, arbitrage
-from bot.market.programs import Market as Routed
-from bot.market.routing import Legs, Solver
+from bot.market.routing.dual import Ints
+from bot.market.routing.programs import Candidate, Program, arbitrage
+from bot.market.routing.programs import Market as Routed
+from bot.market.routing.solver import Legs, Solver
 from bot.market.search import search
 from bot.market.view import View
 from bot.strategies.gas import GasPolicy

@@ -33,7 +33,7 @@ from bot.execution.profit import gained
 from bot.execution.program import Capital, encode, plan
 from bot.execution.steps import Lender
 from bot.market.market import Market
-from bot.market.programs import Program
+from bot.market.routing.programs import Program
 from bot.market.search import search
 from bot.paths import data_dir, repo_root
 from bot.simulation.fork import HeadFork

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.cli.bench_gas import run
-from bot.cli.bench_result import Result
+from bot.cli.benches.gas import run
+from bot.cli.benches.result import Result
 from bot.devnet.gas.rows import REFERENCE
 
 BEYOND = {"Morpho", "Aave v3.0.2"}

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from swap_oracle import swaps_by_abi
 
-from bot.cli import bench_ingest
-from bot.cli.bench_ingest import PAIRS, POOLS, SEED, follow
-from bot.cli.bench_ingest_messages import log_messages, pending_messages
+from bot.cli.benches import ingest as bench_ingest
+from bot.cli.benches.ingest import PAIRS, POOLS, SEED, follow
+from bot.cli.benches.ingest_messages import log_messages, pending_messages
 from bot.paths import repo_root
 
 PEER = repo_root() / ".build" / "peers" / "venv" / "bin" / "python"

@@ -19,9 +19,9 @@ from bot.engine.baskets import paths
 from bot.engine.types import Basket, Hop, NewHead, Swap, Trade
 from bot.execution.codec import MAX_TOKENS
 from bot.market.market import Market
-from bot.market.programs import Program
-from bot.market.programs import Swap as LegSwap
-from bot.market.routing import Legs, Solver
+from bot.market.routing.programs import Program
+from bot.market.routing.programs import Swap as LegSwap
+from bot.market.routing.solver import Legs, Solver
 from bot.market.search import search
 from bot.strategies.gas import BASE, CURVE_CRYPTO, IN_BASKET, PER_HOP, TRICRYPTO_2, V4_AGAIN, GasPolicy
 from bot.strategies.joint import MOST_TOKENS, Joint, basket_of, legs_of

@@ -17,11 +17,11 @@ from markets import TOKENS, address, all_routes, amounts, markets
 
 from bot.amm.pool import NoLiquidity, Pool, Segment
 from bot.amm.v2 import V2Pool
-from bot.cli.bench_markets import market as power_law
-from bot.cli.bench_markets import v2_pools
-from bot.market import dual, presolve, programs
-from bot.market.programs import Candidate, Market, Program, Swap
-from bot.market.routing import Flow, Legs, Solver
+from bot.cli.benches.markets import market as power_law
+from bot.cli.benches.markets import v2_pools
+from bot.market.routing import dual, presolve, programs
+from bot.market.routing.programs import Candidate, Market, Program, Swap
+from bot.market.routing.solver import Flow, Legs, Solver
 
 NUMBERS = {token: number for number, token in enumerate(TOKENS)}
 DEEP = markets(10**18, 10**22)

@@ -1,5 +1,5 @@
-"""Kernels that ready a market for ``bot.market.dual``: what can be left out, prices to start from, and an order in
-which to eliminate tokens."""
+"""Kernels that ready a market for ``bot.market.routing.dual``: what can be left out, prices to start from, and an
+order in which to eliminate tokens."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from math import inf
 
 import numpy as np
 
-from bot.market.dual import Bools, Ints
 from bot.market.kernels import Floats, kernel
+from bot.market.routing.dual import Bools, Ints
 
 Heap = list[tuple[float, int, float]]
 """The deepest first: minus the value in a leg, the token that it leads to, that token's price."""

@@ -15,10 +15,10 @@ from fractions import Fraction
 import numpy as np
 
 from bot.amm.pool import NoLiquidity, Pool, UnknownState
-from bot.market.dual import Bools
 from bot.market.kernels import Floats
-from bot.market.pruning import drop_conflicts, drop_dear, parts
-from bot.market.routing import Flow, Legs, Solver
+from bot.market.routing.dual import Bools
+from bot.market.routing.pruning import drop_conflicts, drop_dear, parts
+from bot.market.routing.solver import Flow, Legs, Solver
 
 MOST_ROUNDS = 100
 """Solutions in turn, each with fewer legs than the one before."""

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.market.dual import Bools
 from bot.market.kernels import Floats
-from bot.market.routing import Flow, Legs
+from bot.market.routing.dual import Bools
+from bot.market.routing.solver import Flow, Legs
 
 _SPENT = 1e-3  # of a leg's flow: a path that leaves less of it takes the rest
 _AT_ONCE = 2  # one in so many of the paths that do not pay is dropped in a round

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from bot.amm.v2 import V2Pool
-from bot.cli import bench_peer
-from bot.cli.bench_markets import HUBS, v2_pools
-from bot.cli.bench_result import Result
+from bot.cli.benches import peer
+from bot.cli.benches.markets import HUBS, v2_pools
+from bot.cli.benches.result import Result
 from bot.market.kernels import NONE
 from bot.market.market import Market
 from bot.market.search import search
@@ -24,7 +24,7 @@ ROUNDS = 200
 PEER_ROUNDS = 1  # of tens of seconds
 NOISE = 0.004  # such that some cycles gain
 CHANGES = 3_000
-MOVE = 1.01  # of the changed pool's reserve: what a trade of half a per cent of it does to the price
+MOVE = 1.0025  # of the changed pool's reserve: the trade before us was a quarter of a per cent of it
 AHEAD = {3: 1_000, 4: 300}
 FILTER_US, WHOLE_US = 100, 500
 LEAST = 10**15  # wei of profit that are worth a look: gas
@@ -59,7 +59,7 @@ def _scan(pools: list[V2Pool], hops: int) -> Result:
     market = market_of(pools, hops)
     ours = scan_seconds(market)
     number = {token: at for at, token in enumerate(market.graph.tokens)}
-    theirs = bench_peer.ask(
+    theirs = peer.ask(
         "peers", "cycles_networkx.py", {"edges": _edges(market, number), "hops": hops, "rounds": PEER_ROUNDS}
     )
     with_hub = {_turned(cycle) for cycle in theirs["gaining"] if min(cycle) < HUBS}

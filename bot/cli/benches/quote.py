@@ -12,7 +12,7 @@ from typing import Any
 
 from bot import abi
 from bot.chain.pools import identify, load
-from bot.cli.bench_result import Result
+from bot.cli.benches.result import Result
 from bot.cli.replay_executor import BUILDER, DUST, ETHER, EXECUTOR, GAS, OWNER, _Pool
 from bot.devnet.deployment import BLOCK_SECONDS, Deployment
 from bot.devnet.flow import OrderFlow

@@ -1,6 +1,7 @@
 """``mev bench growth``: how time and memory grow with the market, at 1,000, 10,000 and 50,000 pools.
 
-A program too: ``python -m bot.cli.bench_growth RESULTS.json PICTURE.svg`` draws what ``mev bench growth --out`` wrote.
+A program too: ``python -m bot.cli.benches.growth RESULTS.json PICTURE.svg`` draws what ``mev bench growth --out``
+wrote.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from bot.cli.bench_markets import HUBS, v2_pools
-from bot.cli.bench_result import Result
-from bot.cli.bench_scan import LEAST, MOST, NOISE, REFINED, cpu_times, market_of, moved, token
-from bot.cli.growth_plot import plot
+from bot.cli.benches.growth_plot import plot
+from bot.cli.benches.markets import HUBS, v2_pools
+from bot.cli.benches.result import Result
+from bot.cli.benches.scan import LEAST, MOST, NOISE, REFINED, cpu_times, market_of, moved, token
 from bot.market.market import Market
 from bot.market.search import search
 from bot.market.view import View

@@ -1,4 +1,4 @@
-"""The dual of optimal routing, by Newton's method on token prices: the kernels behind ``bot.market.routing``.
+"""The dual of optimal routing, by Newton's method on token prices: the kernels behind ``bot.market.routing.solver``.
 
 Every leg segment ``f(d) = y k d / (x + k d)`` is an arbitrageur of its own, who at token prices ``v`` takes
 ``f(d) v_out - d v_in`` where that is most. With roots of prices ``q = sqrt(v)``, ``near = q_in sqrt(x / k)`` and

@@ -3,13 +3,8 @@ to the swaps that they ask for."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,11 +16,10 @@ from bot.amm.v3 import V3Pool
 from bot.chain.calldata import SwapIntent
 from bot.chain.subscription import Frame
 from bot.chain.swap_calls import swaps_in_hex
-from bot.cli.bench_ingest_messages import log_messages, pair_address, pending_messages, pool_address
-from bot.cli.bench_result import Result
+from bot.cli.benches import peer
+from bot.cli.benches.ingest_messages import log_messages, pair_address, pending_messages, pool_address
+from bot.cli.benches.result import Result
 from bot.engine.decode import LogEntry, TransactionBody, log
-from bot.errors import UserError
-from bot.paths import repo_root
 
 SEED = 20_240_808
 MESSAGES = 5_000
@@ -140,19 +134,6 @@ def _result(
 
 def _peer(logs: Sequence[bytes], pending: Sequence[bytes]) -> dict[str, Any]:
     """What web3.py takes for the same messages, and what it makes of them. Raises UserError."""
-    python = repo_root() / ".build" / "peers" / "venv" / "bin" / "python"
-    if not python.exists():
-        raise UserError("web3.py is not installed to compare with: run `python3 scripts/setup.py --with peers`")
-    with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / "logs", Path(folder) / "pending"]
-        for file, messages in zip(files, (logs, pending), strict=True):
-            file.write_bytes(b"\n".join(messages))
-        script = Path(__file__).with_name("peers") / "ingest_web3.py"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        done = subprocess.run(
-            [python, script, *files], capture_output=True, text=True, check=False, timeout=600, env=environment
-        )
-    if done.returncode:
-        raise UserError(f"web3.py failed to decode the messages: {done.stderr.strip().splitlines()[-1:]}")
-    answer: dict[str, Any] = json.loads(done.stdout)
+    question = {"logs": [message.decode() for message in logs], "pending": [message.decode() for message in pending]}
+    answer: dict[str, Any] = peer.ask("peers", "ingest_web3.py", question)
     return answer

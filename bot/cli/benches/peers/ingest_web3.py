@@ -1,6 +1,6 @@
 """The peer of ``mev bench ingest``: the same messages by web3.py and eth-abi, as their users write it.
 
-Run by the interpreter of .build/peers/venv with two files, a message a line: logs, pending transactions. Prints JSON:
+Run by the interpreter of .build/peers/venv with a file of {"logs": messages, "pending": messages}. Prints JSON:
 for each the seconds of one core (the quicker of two rounds), and for each message what it was decoded to.
 """
 
@@ -192,7 +192,8 @@ def measure(work: Callable[[], list[Any]]) -> dict[str, Any]:
 
 def main() -> None:
     """Both measurements, as JSON."""
-    logs, pending = (Path(name).read_text().splitlines() for name in sys.argv[1:3])
+    question = json.loads(Path(sys.argv[1]).read_text())
+    logs, pending = question["logs"], question["pending"]
     answer = {
         "logs": measure(lambda: (lambda pools: [state(message, pools) for message in logs])({})),
         "pending": measure(lambda: [swaps(message) for message in pending]),

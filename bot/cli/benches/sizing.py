@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from bot.amm.v2 import V2Pool
-from bot.cli import bench_peer
-from bot.cli.bench_markets import v2_pools
-from bot.cli.bench_result import Result
-from bot.cli.bench_scan import market_of
+from bot.cli.benches import peer
+from bot.cli.benches.markets import v2_pools
+from bot.cli.benches.result import Result
+from bot.cli.benches.scan import market_of
 from bot.market.graph import Graph
 from bot.market.kernels import MAX_HOPS, NONE, Ints
 from bot.market.market import Market
@@ -32,7 +32,7 @@ def run() -> list[Result]:
     pools = v2_pools(POOLS, SEED, NOISE)
     market = market_of(pools, 3)
     cycles = _paths(market.graph)
-    theirs = bench_peer.ask("peers-degenbot", "sizing_degenbot.py", _question(market, pools, cycles))
+    theirs = peer.ask("peers-degenbot", "sizing_degenbot.py", _question(market, pools, cycles))
     market.arrays.open_cycles()
     seconds, found = _quickest(market, cycles)
     ours = {path: amounts[-1] - amounts[0] for path, amounts in found}

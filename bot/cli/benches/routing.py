@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from bot.cli import bench_peer
-from bot.cli.bench_markets import market, v2_pools
-from bot.cli.bench_result import Result
-from bot.market import programs
+from bot.cli.benches import peer
+from bot.cli.benches.markets import market, v2_pools
+from bot.cli.benches.result import Result
 from bot.market.market import Market
-from bot.market.routing import Flow, Legs, Solver
+from bot.market.routing import programs
+from bot.market.routing.solver import Flow, Legs, Solver
 from bot.market.search import search
 
 SIZES = (1_000, 10_000)
@@ -59,7 +59,7 @@ def _beside_the_peer() -> Result:
         legs = market(SIZES[0], seed)
         _, flow = _solve(legs)
         ours.append(_median_ms(lambda legs=legs: _solve(legs)[0]))  # type: ignore[misc]
-        answer = bench_peer.ask("peers", "routing_cvxpy.py", _question(legs, flow))
+        answer = peer.ask("peers", "routing_cvxpy.py", _question(legs, flow))
         if answer["status"] == "failed":
             continue
         worth = answer["worth"] * UNIT

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.amm.v2 import V2Pool
-from bot.market.routing import Legs
+from bot.market.routing.solver import Legs
 
 HUBS = 4
 """Tokens 0 to 3 stand for WETH, USDC, USDT, DAI: new pools go to them far more often than to others."""

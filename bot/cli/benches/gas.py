@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot.cli.bench_gas_programs import book_of, route, steps
-from bot.cli.bench_result import Result
+from bot.cli.benches.gas_programs import book_of, route, steps
+from bot.cli.benches.result import Result
 from bot.devnet.deployment import account
 from bot.devnet.gas.rows import Row, Way
 from bot.devnet.gas.world import GasWorld, Measured

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -20,11 +21,12 @@ def ask(environment: str, script: str, question: Any, seconds: float = 900) -> A
     python = repo_root() / ".build" / environment / "venv" / "bin" / "python"
     if not python.exists():
         raise UserError(f"{environment} is not installed: run python scripts/setup.py --with {environment}")
+    apart = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "question.json"
         file.write_text(json.dumps(question), encoding="utf-8")
         command = [str(python), str(PEERS / script), str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=apart)
     if done.returncode:
         raise UserError(f"the peer {script} failed: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
     return json.loads(done.stdout)

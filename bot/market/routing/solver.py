@@ -1,8 +1,8 @@
-"""The best set of trades over the whole market at once, in floats: it finds, ``bot.market.programs`` decides.
+"""The best set of trades over the whole market at once, in floats: it finds, ``bot.market.routing.programs`` decides.
 
 Every direction of a pool is a leg: a concave function from what goes in to what comes out, as its pool's segments have
 it. Sought are amounts for all legs that leave over the most value in some priced tokens and are short of none; the dual
-problem, over token prices, is solved by ``bot.market.dual``. Legs whose tokens cannot lie on any cycle (or on a
+problem, over token prices, is solved by ``bot.market.routing.dual``. Legs whose tokens cannot lie on any cycle (or on a
 path between the tokens named) are left out before, and of the rest only those count that the prices make gain.
 """
 
@@ -15,9 +15,9 @@ from itertools import islice
 import numpy as np
 
 from bot.amm.pool import NoLiquidity, Pool, UnknownState
-from bot.market import dual, presolve
-from bot.market.dual import Bools, Ints
 from bot.market.kernels import Floats
+from bot.market.routing import dual, presolve
+from bot.market.routing.dual import Bools, Ints
 
 TOLERANCE = 1e-10  # of the whole value: what may be out of balance
 ENOUGH = 1e-3  # of a unit of value

@@ -1,0 +1,1 @@
+"""Curve: StableSwap of all generations that are proven, and the crypto pools."""
