@@ -83,17 +83,16 @@ def _print(results: list[Result]) -> None:
     for bench in dict.fromkeys(result.bench for result in results):
         rows = [result for result in results if result.bench == bench]
         table = Table(title=bench)
-        details = list(dict.fromkeys(key for row in rows for key in row.details))
-        for head in ("", "unit", "ours", "peer's", "peer", "ratio", "goal", *details):
-            table.add_column(head, justify="right" if head in ("ours", "peer's", "ratio", "goal", *details) else "left")
+        for head in ("", "unit", "ours", "peer's", "peer", "ratio", "goal", "also"):
+            table.add_column(head, justify="right" if head in ("ours", "peer's", "ratio", "goal") else "left")
         for row in rows:
             goals = [] if row.goal is None else [f"≤ {_figure(row.goal)}"]
             goals += [] if row.ahead is None else [f"≥ {_figure(row.ahead)} times"]
             goal = ", ".join(goals) + ("" if row.reached else " missed")
-            cells = [_figure(row.details[key]) if key in row.details else "" for key in details]
+            also = ", ".join(f"{name} {_figure(figure)}" for name, figure in row.details.items())
             name = row.name if row.checked else f"{row.name} DIFFERS"
             figures = _figure(row.value), _figure(row.peer_value)
-            table.add_row(name, row.unit, *figures, row.peer, f"{row.ratio:,.4g}", goal, *cells)
+            table.add_row(name, row.unit, *figures, row.peer, f"{row.ratio:,.4g}", goal, also)
         console.print(table)
 
 
