@@ -21,6 +21,7 @@ from bot.market.effect import Step, Way, after_swaps, along, ways
 from bot.market.market import Market
 from bot.market.search import search
 from bot.market.view import View
+from bot.strategies.backrun import REFINED
 from bot.strategies.gas import GasPolicy
 
 MOST = 4
@@ -125,7 +126,7 @@ class HintBackrun:
 
     def _paying(self, view: View, head: Header, most: int) -> list[Trade]:
         base_fee = next_base_fee(head)
-        trades = search(view, view.changed, self._gas.least(base_fee), beyond=True, most=most)
+        trades = search(view, view.changed, self._gas.least(base_fee), beyond=True, most=most, refined=REFINED)
         return self._gas.paying(trades, base_fee)
 
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from bot.amm.pool import Pool
-from bot.chain.pools import from_factories, load
+from bot.chain.discovery import Factories, from_tokens
+from bot.chain.pools import load
 from bot.chain.swap_calls import swaps
 from bot.cli import profile as profiles
 from bot.devnet.network import Devnet
@@ -42,7 +43,7 @@ async def world() -> AsyncIterator[World]:
         await net.build_block()
         head = header(await net.node.rpc.call("eth_getBlockByNumber", "latest", False))
         tokens = [token.address for token in profile.tokens]
-        infos = await from_factories(net.node.rpc, profile.v2_fees(), profile.v3_tiers(), tokens, head.number)
+        infos = await from_tokens(net.node.rpc, Factories(profile.v2_fees(), profile.v3_tiers()), tokens, head.number)
         market = Market(profile.base_tokens, 3)
         market.add((await load(net.node.rpc, infos, head.number)).pools.values())
         market.anchor(head)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
-import resource
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,12 +31,10 @@ from bot.chain import snapshot
 from bot.chain.pool_reader import PoolInfo
 from bot.chain.snapshot import FORMAT, Snapshot, decode, differences, encode, load, save
 from bot.chain.tokens import TokenInfo, Verdict
+from bot.cli.benches.markets import mixed_pools
 from bot.errors import UserError
 from bot.market.columns import pack, unpack
 
-BIG = bool(os.environ.get("MEV_VERIFY"))
-POOLS = 50_000 if BIG else 5_000
-SECONDS, MEBIBYTES = 2.0, 1024  # for 50,000 pools
 HEAD = header(7, "0x" + "ab" * 32, "0x" + "cd" * 32)
 ID = "0x" + "11" * 32
 
@@ -179,51 +173,10 @@ def test_differences_are_named() -> None:
     assert differences(one, replace(one, tick=5, ticks=ticks)) == ["tick", "ticks.words", "ticks.liquidity"]
 
 
-def test_a_large_market_starts_in_time(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    """Four fifths v2, one fifth v3 with 40 ticks each. Time is the processor's: other work here is not ours."""
-    file = tmp_path / "large.snapshot"
-    size = save(snapshot_of(large(POOLS)), file)
-    seconds = []
-    for _ in range(1 if BIG else 3):
-        start = time.process_time()
-        market = load(file).market()
-        seconds.append(time.process_time() - start)
-    assert len(market.pools()) == POOLS
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    record_property(f"{POOLS:,} pools: file, MB", round(size / 1e6, 1))
-    record_property(f"{POOLS:,} pools: file to market, processor seconds", round(min(seconds), 3))
-    record_property(f"{POOLS:,} pools: peak memory of the whole test, MiB", round(peak))
-    assert min(seconds) < SECONDS * POOLS / 50_000
-    if BIG:
-        assert peak < MEBIBYTES
-
-
-def large(count: int) -> list[Pool]:
-    dice = random.Random(5)
-    tokens = [f"0x{dice.getrandbits(160):040x}" for _ in range(count // 5)]
-    found: list[Pool] = []
-    for number in range(count):
-        token0, token1 = sorted((dice.choice(tokens[:5]), tokens[5 + dice.randrange(len(tokens) - 5)]))
-        pool = f"0x{dice.getrandbits(160):040x}"
-        if number % 5:
-            reserves = dice.randrange(10**17, 10**24), dice.randrange(10**17, 10**24)
-            found.append(V2Pool(pool, token0, token1, *reserves, 997_000, 1_000_000))
-            continue
-        tick, active, edges = dice.randrange(-100_000, 100_000), 0, dict[int, TickLiquidity]()
-        for _ in range(20):
-            lower = (tick + dice.randrange(-9_000, 8_000)) // 60 * 60
-            upper, amount = lower + 60 * dice.randint(1, 100), dice.randrange(10**18, 10**24)
-            for edge, net in ((lower, amount), (upper, -amount)):
-                before = edges.get(edge, TickLiquidity(0, 0))
-                edges[edge] = TickLiquidity(before.gross + amount, before.net + net)
-            active += amount if lower <= tick < upper else 0
-        edges = {edge: value for edge, value in edges.items() if value.gross}
-        words = dict.fromkeys(range((tick - 10_000) // 60 >> 8, ((tick + 10_000) // 60 >> 8) + 1), 0)
-        for edge in edges:
-            words[edge // 60 >> 8] = words.get(edge // 60 >> 8, 0) | 1 << (edge // 60 & 255)
-        fixed = pool, token0, token1, 3_000, 60
-        found.append(V3Pool(*fixed, sqrt_ratio_at_tick(tick), tick, active, TickMap(60, words, edges)))
-    return found
+def test_a_large_market_comes_back_whole(tmp_path: Path) -> None:
+    pools = mixed_pools(2_000)
+    save(snapshot_of(pools), tmp_path / "large.snapshot")
+    assert load(tmp_path / "large.snapshot").market().pools() == {pool.id: pool for pool in pools}
 
 
 def test_the_file_is_plain_msgpack_behind_its_seal() -> None:

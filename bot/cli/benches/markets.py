@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import numpy.typing as npt
 
+from bot.amm.pool import Pool
+from bot.amm.tick_math import sqrt_ratio_at_tick
+from bot.amm.ticks import TickLiquidity, TickMap
 from bot.amm.v2 import V2Pool
+from bot.amm.v3 import V3Pool
 from bot.market.routing.solver import Legs
 
 HUBS = 4
@@ -141,3 +147,32 @@ def _sparse_pairs(pools: int, rng: np.random.Generator) -> npt.NDArray[np.int64]
         ends += [end for end in (a, b) if end >= HUBS]
         pairs[number] = a, b
     return pairs
+
+
+def mixed_pools(count: int) -> list[Pool]:
+    """Four fifths v2 pairs, one fifth v3 pools with some 40 ticks each, as a market file holds them."""
+    dice = random.Random(5)
+    tokens = [f"0x{dice.getrandbits(160):040x}" for _ in range(count // 5)]
+    found: list[Pool] = []
+    for number in range(count):
+        token0, token1 = sorted((dice.choice(tokens[:5]), tokens[5 + dice.randrange(len(tokens) - 5)]))
+        pool = f"0x{dice.getrandbits(160):040x}"
+        if number % 5:
+            reserves = dice.randrange(10**17, 10**24), dice.randrange(10**17, 10**24)
+            found.append(V2Pool(pool, token0, token1, *reserves, 997_000, 1_000_000))
+            continue
+        tick, active, edges = dice.randrange(-100_000, 100_000), 0, dict[int, TickLiquidity]()
+        for _ in range(20):
+            lower = (tick + dice.randrange(-9_000, 8_000)) // 60 * 60
+            upper, amount = lower + 60 * dice.randint(1, 100), dice.randrange(10**18, 10**24)
+            for edge, net in ((lower, amount), (upper, -amount)):
+                before = edges.get(edge, TickLiquidity(0, 0))
+                edges[edge] = TickLiquidity(before.gross + amount, before.net + net)
+            active += amount if lower <= tick < upper else 0
+        edges = {edge: value for edge, value in edges.items() if value.gross}
+        words = dict.fromkeys(range((tick - 10_000) // 60 >> 8, ((tick + 10_000) // 60 >> 8) + 1), 0)
+        for edge in edges:
+            words[edge // 60 >> 8] = words.get(edge // 60 >> 8, 0) | 1 << (edge // 60 & 255)
+        fixed = pool, token0, token1, 3_000, 60
+        found.append(V3Pool(*fixed, sqrt_ratio_at_tick(tick), tick, active, TickMap(60, words, edges)))
+    return found
