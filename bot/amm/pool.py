@@ -112,3 +112,29 @@ def first_rate(pool: Pool, i: int, j: int) -> float:
     except (UnknownState, NoLiquidity):
         return 0.0
     return 0.0 if first is None else first.y * first.keep / first.x
+
+
+class Plain:
+    """What most pools have in common: a contract of their own, no terms, no clock, and a rate by their segments."""
+
+    __slots__ = ()
+
+    id: str
+
+    @property
+    def contract(self) -> str | None:
+        return self.id
+
+    @property
+    def keeper(self) -> str | None:
+        return None
+
+    @property
+    def silent(self) -> bool:
+        return False
+
+    def at(self, timestamp: int) -> Self:
+        return self
+
+    def terms(self, i: int, j: int) -> Terms:
+        return ()

@@ -14,9 +14,9 @@ from typing import ClassVar, NamedTuple
 
 from bot import abi
 from bot.amm.layouts import reserves
-from bot.amm.pool import NoLiquidity, Segment, first_rate
+from bot.amm.pool import NoLiquidity, Plain, Segment, first_rate
 from bot.amm.value import value
-from bot.engine.types import Log, StateDiff, Terms
+from bot.engine.types import Log, StateDiff
 
 SYNCS = frozenset((abi.topic("Sync(uint112,uint112)"), abi.topic("Sync(uint256,uint256)")))
 FEE_UNIT = 1_000_000
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 
 @value
-class SolidlyPool:
+class SolidlyPool(Plain):
     """A pair. ``fee`` is in millionths of the input, whatever the contract's own denominator: what it takes out is
     rounded down. ``unit0`` and ``unit1`` are a whole token, 10 ** decimals; only stable pairs use them."""
 
@@ -54,25 +54,10 @@ class SolidlyPool:
     place: Place
 
     kind: ClassVar[str] = "v2"
-    silent: ClassVar[bool] = False
-
-    @property
-    def contract(self) -> str:
-        return self.id
-
-    @property
-    def keeper(self) -> None:
-        return None
 
     @property
     def tokens(self) -> tuple[str, str]:
         return self.token0, self.token1
-
-    def at(self, timestamp: int) -> SolidlyPool:
-        return self
-
-    def terms(self, i: int, j: int) -> Terms:
-        return ()
 
     def quote_in(self, i: int, j: int, amount_in: int) -> int:
         """The most that ``swap`` lets out; nothing in gives nothing out. Raises NoLiquidity."""

@@ -8,16 +8,16 @@ from typing import ClassVar
 
 from bot import abi
 from bot.amm.layouts import UNISWAP_V2, V2_LAYOUT, reserves
-from bot.amm.pool import NoLiquidity, Segment
+from bot.amm.pool import NoLiquidity, Plain, Segment
 from bot.amm.value import value
-from bot.engine.types import Log, StateDiff, Terms
+from bot.engine.types import Log, StateDiff
 
 SYNC = abi.topic("Sync(uint112,uint112)")
 _MAX_RESERVE = (1 << 112) - 1
 
 
 @value
-class V2Pool:
+class V2Pool(Plain):
     """A pair. ``fee_num / fee_den`` is the share of the input that trades (997 / 1000 is a fee of 0.3 %)."""
 
     id: str
@@ -30,25 +30,10 @@ class V2Pool:
     layout: str = UNISWAP_V2.name
 
     kind: ClassVar[str] = "v2"
-    silent: ClassVar[bool] = False
-
-    @property
-    def contract(self) -> str:
-        return self.id
-
-    @property
-    def keeper(self) -> None:
-        return None
 
     @property
     def tokens(self) -> tuple[str, str]:
         return self.token0, self.token1
-
-    def at(self, timestamp: int) -> V2Pool:
-        return self
-
-    def terms(self, i: int, j: int) -> Terms:
-        return ()
 
     def quote_in(self, i: int, j: int, amount_in: int) -> int:
         """UniswapV2Library.getAmountOut; nothing in gives nothing out. Raises NoLiquidity."""

@@ -12,10 +12,10 @@ from bot import abi
 from bot.amm.concentrated import FEE_UNIT as FEE_UNIT
 from bot.amm.concentrated import Walk, price_rate
 from bot.amm.layouts import UNISWAP_V3, V3_LAYOUT, V3Layout, price_and_tick
-from bot.amm.pool import NoLiquidity, Segment, UnknownState, first_rate
+from bot.amm.pool import NoLiquidity, Plain, Segment, UnknownState, first_rate
 from bot.amm.ticks import TickMap
 from bot.amm.value import value
-from bot.engine.types import Log, StateDiff, Terms
+from bot.engine.types import Log, StateDiff
 
 SWAP = abi.topic("Swap(address,address,int256,int256,uint160,uint128,int24)")
 SWAP_PANCAKE = abi.topic("Swap(address,address,int256,int256,uint160,uint128,int24,uint128,uint128)")
@@ -31,7 +31,7 @@ _SWAPPED = Struct(">76x20s16x16s28xi").unpack_from
 
 
 @value
-class V3Pool:
+class V3Pool(Plain):
     """A pool. ``fee`` is in millionths of the input, ``sqrt_price`` a Q64.96 (0 before initialisation)."""
 
     id: str
@@ -47,15 +47,6 @@ class V3Pool:
     _walks: list[Walk | None] = field(default_factory=lambda: [None, None], init=False, repr=False, compare=False)
 
     kind: ClassVar[str] = "v3"
-    silent: ClassVar[bool] = False
-
-    @property
-    def contract(self) -> str:
-        return self.id
-
-    @property
-    def keeper(self) -> None:
-        return None
 
     @property
     def tokens(self) -> tuple[str, str]:
@@ -65,12 +56,6 @@ class V3Pool:
     def storage(self) -> V3Layout:
         """Where its contract keeps it."""
         return V3_LAYOUT[self.layout]
-
-    def at(self, timestamp: int) -> V3Pool:
-        return self
-
-    def terms(self, i: int, j: int) -> Terms:
-        return ()
 
     def quote_in(self, i: int, j: int, amount_in: int) -> int:
         """What swap pays for exactly ``amount_in``; nothing in gives nothing out. Raises UnknownState, NoLiquidity."""

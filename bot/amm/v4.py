@@ -17,7 +17,7 @@ from typing import ClassVar
 from bot import abi
 from bot.amm.concentrated import FEE_UNIT, Walk, price_rate
 from bot.amm.layouts import V3Layout, price_and_tick, v4_fees, v4_layout
-from bot.amm.pool import NoLiquidity, Segment, UnknownState, first_rate
+from bot.amm.pool import NoLiquidity, Plain, Segment, UnknownState, first_rate
 from bot.amm.ticks import TickMap
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms
@@ -55,7 +55,7 @@ def swap_fee(protocol_fee: int, lp_fee: int) -> int:
 
 
 @value
-class V4Pool:
+class V4Pool(Plain):
     """A pool of a PoolManager. ``key_fee`` is the fee in its key, a static fee in millionths of the input or
     DYNAMIC_FEE; ``lp_fee`` the one that holds (None: not known), ``protocol_fee`` the manager's own, 12 bits for
     1 → 0 above 12 for 0 → 1. ETH is the zero address. ``sqrt_price`` is a Q64.96 (0 before initialisation)."""
@@ -103,9 +103,6 @@ class V4Pool:
     def storage(self) -> V3Layout:
         """Where the manager keeps it."""
         return v4_layout(self.id)
-
-    def at(self, timestamp: int) -> V4Pool:
-        return self
 
     def terms(self, i: int, j: int) -> Terms:
         return self.manager, self.key_fee, self.tick_spacing, self.hooks

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from bot import abi
-from bot.amm.pool import NoLiquidity, Segment, UnknownState, first_rate
+from bot.amm.pool import NoLiquidity, Plain, Segment, UnknownState, first_rate
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms
 
@@ -23,7 +23,7 @@ _ENDLESS = 2.0**160  # virtual reserves of a straight line, whose price no trade
 
 
 @value
-class VaultPool:
+class VaultPool(Plain):
     """``tokens`` are the asset and the share, which is the vault itself: deposit leads from 0 to 1, redeem back.
 
     ``assets`` and ``shares`` are what the rate is made of, virtual parts included; ``own_rate``: deposits and
@@ -46,19 +46,8 @@ class VaultPool:
     silent: ClassVar[bool] = True
 
     @property
-    def contract(self) -> str:
-        return self.id
-
-    @property
-    def keeper(self) -> None:
-        return None
-
-    @property
     def tokens(self) -> tuple[str, str]:
         return self.asset, self.id
-
-    def at(self, timestamp: int) -> VaultPool:
-        return self
 
     def terms(self, i: int, j: int) -> Terms:
         return ("in",) if i == 0 else ("out",)
@@ -146,28 +135,16 @@ class VaultPool:
 
 
 @value
-class WethPool:
+class WethPool(Plain):
     """One to one between ETH, which is the zero address, and WETH9, whose address is ``id``."""
 
     id: str
 
     kind: ClassVar[str] = "weth"
-    silent: ClassVar[bool] = False
-
-    @property
-    def contract(self) -> str:
-        return self.id
-
-    @property
-    def keeper(self) -> None:
-        return None
 
     @property
     def tokens(self) -> tuple[str, str]:
         return ETH, self.id
-
-    def at(self, timestamp: int) -> WethPool:
-        return self
 
     def terms(self, i: int, j: int) -> Terms:
         return ("in",) if i == 0 else ("out",)

@@ -28,6 +28,7 @@ from bot.amm.v3 import V3Pool
 from bot.amm.v4 import V4Pool
 from bot.amm.vaults import VaultPool, WethPool
 from bot.chain.pool_reader import PoolInfo
+from bot.chain.readers.uniswap_v3 import is_private
 from bot.chain.tokens import TokenInfo
 from bot.engine.types import Header
 from bot.errors import UserError
@@ -79,6 +80,7 @@ class Snapshot:
         with _without_gc():
             market.add(self.pools)
             market.anchor(self.head)
+        market.remove([info.id for info in self.infos if is_private(info)], "only traders on its list may swap")
         for pool in self.pools if bad else ():
             whys = [bad[token] for token in pool.tokens if token in bad]
             if whys:

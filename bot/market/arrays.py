@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from math import inf, log
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.amm.pool import NoLiquidity, Pool, UnknownState
 from bot.market import kernels, sizing
@@ -20,6 +21,7 @@ ALL = 4096  # and when a size went beyond them
 NOT_MADE = -1
 ROOM = 1024  # rows that a search has room for at first
 LITTER = 1 << 21  # segments kept, most of pools that have moved on since, before all are forgotten
+MOST_ROWS = 1 << 20  # cycles of a search: where prices are that far apart, more would only hold up the best of them
 MANY = 24  # changed pairs above which a whole scan is quicker than one through each
 
 
@@ -84,7 +86,7 @@ class Arrays:
         index = self._index
         legs = [leg for slot in changes for leg in self._graph.legs(slot)]
         pairs = np.array(sorted({int(index.leg_pair[leg]) for leg in legs}), np.int32)
-        by_leg = self.rates, self._start, self._count, self._more
+        by_leg: tuple[NDArray[Any], ...] = self.rates, self._start, self._count, self._more
         kept = [[array[leg] for leg in legs] for array in by_leg]  # quicker than numpy's for as few as these
         best = self._best[pairs]
         undo = self._undo[:0]
@@ -145,7 +147,8 @@ class Arrays:
 
     def open_cycles(self, touched: Iterable[int] | None = None) -> Ints:
         """Cycles of legs (rows, NONE behind the end) whose rates multiply to more than one: the only ones that any
-        amount can gain on; all, or those with at least one of the ``touched`` slots in them."""
+        amount can gain on; all, or those with at least one of the ``touched`` slots in them, but not more than
+        MOST_ROWS."""
         self._settle()
         index = self._index
         wanted = np.zeros(len(self._graph.ids), np.bool_)
@@ -160,10 +163,10 @@ class Arrays:
         rows = self._found[:count]
         arguments = (index.pair_start, index.pair_legs, index.leg_slot, self.rates, self._best, wanted, touched is None)
         count = kernels.spread_out(rows, *arguments, self._rows)
-        if count > len(self._rows):
-            self._rows = np.empty((2 * count, MAX_HOPS), np.int32)
+        if len(self._rows) < min(count, MOST_ROWS):
+            self._rows = np.empty((min(2 * count, MOST_ROWS), MAX_HOPS), np.int32)
             count = kernels.spread_out(rows, *arguments, self._rows)
-        return self._rows[:count].copy()
+        return self._rows[: min(count, MOST_ROWS)].copy()
 
     def _scan(self) -> int:
         index, hops = self._index, self._graph.max_hops
@@ -180,10 +183,10 @@ class Arrays:
     def _with_room(self, scan: Callable[[Ints], int]) -> int:
         """Lets it write its rows, with room for all of them."""
         count = scan(self._found)
-        if count > len(self._found):
-            self._found = np.empty((2 * count, MAX_HOPS), np.int32)
+        if len(self._found) < min(count, MOST_ROWS):
+            self._found = np.empty((min(2 * count, MOST_ROWS), MAX_HOPS), np.int32)
             count = scan(self._found)
-        return count
+        return min(count, MOST_ROWS)
 
     # --- sizing -------------------------------------------------------------------------------------------------------
 

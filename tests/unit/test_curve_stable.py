@@ -104,6 +104,8 @@ def test_what_quote_out_asks_suffices_and_noticeably_less_does_not(swap: tuple[C
         return
     asked = pool.quote_out(i, j, out)
     assert pool.quote_in(i, j, asked) >= out
+    if pool.state.offpeg > FEE_UNIT:  # NG's fee can grow faster than what comes out: there may be several such inputs
+        return
     assert asked <= amount + 2
     slack = 3 + 40 * PRECISION // pool.state.rates[i]  # units of the iteration, at prices far off the peg
     if asked > slack:

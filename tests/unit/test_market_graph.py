@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from unittest.mock import patch
 
 import pytest
@@ -179,3 +180,20 @@ def test_a_removed_pool_is_gone_and_not_unknown() -> None:
     assert market.unknown == {}
     assert market.apply([sync(address(1), 5, 5), Log(address(7), (BURN,), b"")]) == {address(0), address(1)}
     assert market.pools() == {address(0): fixed(0)}
+
+
+def test_a_market_that_is_out_of_joint_is_searched_in_part_and_in_time() -> None:
+    dice = random.Random(1)
+    pools = [
+        V2Pool(address(number), *sorted(dice.sample(TOKENS[:4], 2)), dice.randint(1, 10**9), dice.randint(1, 10**9))
+        for number in range(80)
+    ]
+    market = Market([WETH], 4)
+    market.add(pools)
+    whole = {tuple(row) for row in market.arrays.open_cycles().tolist()}
+    assert len(whole) > 10_000
+    with patch("bot.market.arrays.MOST_ROWS", 5_000):
+        fewer = Market([WETH], 4)
+        fewer.add(pools)
+        part = {tuple(row) for row in fewer.arrays.open_cycles().tolist()}
+    assert len(part) == 5_000 and part <= whole

@@ -165,6 +165,13 @@ def test_pools_of_bad_tokens_stay_out_of_the_market() -> None:
     assert market.head == HEAD
 
 
+def test_a_pool_for_listed_traders_stays_out_of_the_market() -> None:
+    pool = next(pool for pool in one_of_each() if isinstance(pool, V3Pool))
+    info = PoolInfo(pool.id, "uniswap-v3", "shifted-v3", None, pool.tokens, pool.fee, pool.tick_spacing)
+    market = replace(snapshot_of([pool]), infos=(info,)).market()
+    assert not market.pools() and "list" in market.unknown[pool.id]
+
+
 def test_differences_are_named() -> None:
     one, *_ = (pool for pool in one_of_each() if isinstance(pool, V3Pool))
     words = {**one.ticks.words, 5: 1}

@@ -17,7 +17,7 @@ from bot.amm.curve.crypto_math_ng import get_y
 from bot.amm.curve.crypto_math_ng import newton_d as newton_d_ng
 from bot.amm.curve.crypto_segments import Curve, curve_segments
 from bot.amm.curve.crypto_tweak import Ledger, Ramp, Two, tweak_2021, tweak_ng
-from bot.amm.pool import NoLiquidity, Segment, UnknownState, first_rate
+from bot.amm.pool import NoLiquidity, Plain, Segment, UnknownState, first_rate
 from bot.engine.types import Log, StateDiff, Terms
 
 CRYPTO = 1
@@ -38,7 +38,7 @@ _SHARES = frozenset((abi.topic("Transfer(address,address,uint256)"), abi.topic("
 
 
 @dataclass(frozen=True, slots=True)
-class CryptoPool:
+class CryptoPool(Plain):
     """A pool as a swap in a block of time ``time`` finds it.
 
     ``precisions`` bring the coins to 18 decimals. Prices are of the second and third coin in the first, in units of
@@ -78,14 +78,6 @@ class CryptoPool:
     time_sure: bool = False
 
     kind: ClassVar[str] = "curve"
-
-    @property
-    def contract(self) -> str:
-        return self.id
-
-    @property
-    def keeper(self) -> None:
-        return None
 
     @property
     def silent(self) -> bool:

@@ -14,7 +14,7 @@ from bot.amm.curve import segments as curve_segments
 from bot.amm.curve.generations import GENERATIONS
 from bot.amm.curve.invariant import FEE_UNIT, PRECISION, balance, dynamic_fee
 from bot.amm.curve.state import StableState
-from bot.amm.pool import NoLiquidity, Segment, first_rate
+from bot.amm.pool import NoLiquidity, Plain, Segment, first_rate
 from bot.amm.value import value
 from bot.engine.types import Log, StateDiff, Terms
 
@@ -24,7 +24,7 @@ _MAX_256 = (1 << 256) - 1
 
 
 @value
-class CurveStablePool:
+class CurveStablePool(Plain):
     """A pool, or a metapool between a coin and its base pool's LP token. ``moving`` marks one whose rates or balances
     other contracts move: a metapool, NG's oracles, vaults and rebasing tokens.
 
@@ -36,14 +36,6 @@ class CurveStablePool:
     moving: bool = False
 
     kind: ClassVar[str] = "curve"
-
-    @property
-    def contract(self) -> str:
-        return self.id
-
-    @property
-    def keeper(self) -> None:
-        return None
 
     @property
     def silent(self) -> bool:

@@ -18,6 +18,11 @@ from bot.chain.state_reader import StateReader
 from bot.jsonrpc import RpcError
 
 
+def is_private(info: PoolInfo) -> bool:
+    """Whether only callers on a list of its own may swap."""
+    return info.protocol == UniswapV3.protocol and layouts.V3_LAYOUT[info.layout].private
+
+
 class UniswapV3:
     """See PoolReader."""
 
