@@ -12,7 +12,7 @@ import structlog
 
 from bot.engine.clock import Clock
 from bot.engine.seam import Adapter, Collector, Executor, Strategy
-from bot.engine.types import Event, Hint, NewHead, PendingTx
+from bot.engine.types import Event, Hint, NewHead, Opportunity, PendingTx
 
 log = structlog.get_logger(__name__)
 
@@ -116,10 +116,19 @@ class Engine:
             if adapted is None:
                 return
             event = adapted
-        found = [opportunity for strategy in self._strategies for opportunity in strategy.process(event)]
+        found = [opportunity for strategy in self._strategies for opportunity in self._asked(strategy, event)]
         if found:
             self.counts.opportunities += len(found)
             await self._executor.execute(found)
+
+    def _asked(self, strategy: Strategy, event: Event) -> Sequence[Opportunity]:
+        """What a strategy finds. One that fails finds nothing: the others, and the state, are none the worse."""
+        try:
+            return strategy.process(event)
+        except Exception:
+            self.counts.failed += 1
+            log.exception("strategy failed", strategy=strategy.name, kind=type(event).__name__, hash=_key(event))
+            return ()
 
     # --- feeding -----------------------------------------------------------------------------------------------------
 

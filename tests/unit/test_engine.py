@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from bot.engine.loop import Engine, EngineFailed
+from bot.engine.seam import Strategy
 from bot.engine.types import Event, Header, Hint, Hop, NewHead, Opportunity, PendingTx, Trade, Transaction
 
 TX = Transaction("0x01", "0xaa", "0xbb", 0, b"", 0, 21000, 1, 0, b"raw")
@@ -81,11 +82,17 @@ def pending(number: int) -> PendingTx:
     return PendingTx(replace(TX, hash=f"0x{number:064x}"), 0)
 
 
-def engine_of(stream: Stream, part: Recorder, clock: VirtualClock, queue_size: int = 100) -> Engine:
+def engine_of(
+    stream: Stream,
+    part: Recorder,
+    clock: VirtualClock,
+    queue_size: int = 100,
+    strategies: Sequence[Strategy] = (),
+) -> Engine:
     return Engine(
         collectors=[stream],
         adapters=[part],
-        strategies=[part],
+        strategies=strategies or [part],
         executor=part,
         clock=clock,
         rng=random.Random(1),
@@ -129,6 +136,25 @@ async def test_a_block_that_cannot_be_taken_in_stops_the_engine() -> None:
     engine = engine_of(Stream([NewHead(HEADER, (), {}, (), 0)]), Recorder(fail_on=NewHead), VirtualClock())
     with pytest.raises(EngineFailed, match="block 1: ValueError: broken state"):
         await engine.run()
+
+
+class Broken:
+    """A strategy with a bug."""
+
+    name = "broken"
+
+    def process(self, event: Event) -> Sequence[Opportunity]:
+        raise ZeroDivisionError("a price of nothing")
+
+
+async def test_a_strategy_that_fails_takes_nothing_from_the_others() -> None:
+    """Not even at a head: the state is none the worse."""
+    part = Recorder()
+    events = Stream([NewHead(HEADER, (), {}, (), 0), pending(1)])
+    engine = engine_of(events, part, VirtualClock(), strategies=[Broken(), part])
+    await run_until_settled(engine, [HEADER.hash, pending(1).tx.hash])
+    assert engine.counts.failed == 2
+    assert len(part.executed) == 1
 
 
 def hint(number: int) -> Hint:
