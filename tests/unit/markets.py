@@ -143,9 +143,9 @@ def all_routes(market: list[Pool], base: str, max_hops: int) -> Iterator[Route]:
             for pool in chosen:
                 if token not in pool.tokens:
                     break
-                other = pool.tokens[1 - pool.tokens.index(token)]
-                route.append(Hop(pool.id, pool.kind, token, other))
-                token = other
+                i = pool.tokens.index(token)
+                route.append(Hop(pool.id, pool.kind, token, pool.tokens[1 - i], pool.terms(i, 1 - i)))
+                token = pool.tokens[1 - i]
             else:
                 inner = [hop.token_in for hop in route]
                 if token == base and len(set(inner)) == hops:

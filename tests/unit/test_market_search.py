@@ -18,6 +18,7 @@ from bot.amm.tick_math import sqrt_ratio_at_tick
 from bot.amm.ticks import TickLiquidity, TickMap
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import V3Pool
+from bot.amm.v4 import V4Pool
 from bot.engine.types import Route
 from bot.market import refine
 from bot.market.kernels import NONE
@@ -26,6 +27,7 @@ from bot.market.search import search
 
 PATHS = Path(__file__).parents[3] / "shared/data/vectors/degenbot/paths"
 TINY = 400
+NO_HOOK = "0x" + "00" * 20
 
 
 def market_of(pools: list[Pool], hops: int = 3) -> Market:
@@ -203,20 +205,12 @@ def recorded(name: str) -> list[Pool]:
             int(tick): TickLiquidity(held["liquidity_gross"], held["liquidity_net"])
             for tick, held in state["tick_data"].items()
         }
-        price, spacing = state["sqrt_price_x96"], 60
-        found.append(
-            V3Pool(
-                at.lower(),
-                TOKENS[0],
-                TOKENS[1],
-                3000,
-                spacing,
-                price,
-                state["tick"],
-                state["liquidity"],
-                TickMap.complete(spacing, ticks),
-            )
-        )
+        tokens, spacing = TOKENS[:2], 60
+        inside = state["sqrt_price_x96"], state["tick"], state["liquidity"], TickMap.complete(spacing, ticks)
+        if state["type"] == "v4":
+            found.append(V4Pool(at, state["address"], *tokens, 3000, spacing, NO_HOOK, *inside, 3000))
+        else:
+            found.append(V3Pool(at.lower(), *tokens, 3000, spacing, *inside))
     return found
 
 
@@ -228,6 +222,8 @@ def recorded(name: str) -> list[Pool]:
         "simple_v3_arb_same_tick_spacing.json",
         "simple_v3_arb_cross_fee_tier.json",
         "simple_mixed_v2_v3.json",
+        "simple_v4_arb.json",
+        "simple_v4_vs_v3.json",
     ],
 )
 def test_recorded_paths_against_golden_section(name: str) -> None:
