@@ -167,7 +167,7 @@ async def _offers(profile: Profile, node: JsonRpc, block: int) -> list[Offer]:
 async def _taken(profile: Profile, node: JsonRpc, known: Snapshot | None) -> Snapshot:
     """The market at the node's head."""
     if known is None:
-        return await read_node(profile, node)
+        return await read_node(profile, node, checked=True)
     if (known.chain_id, known.weth) != (profile.chain_id, profile.weth):
         raise UserError(f"the market file is of chain {known.chain_id}, profile {profile.name} of {profile.chain_id}")
     head = header(await node.call("eth_getBlockByNumber", "latest", False))
