@@ -100,7 +100,7 @@ def test_every_kind_of_pool(mixed: MixedWorld, base_fee: int) -> None:
             planned = plan(basket, funding.capital, lender=funding.lender, weth=WETH)
             execute(mixed, basket, planned, left)
         mixed.chain.give(WETH, EXECUTOR, DUST)
-    assert kinds >= {"v2", "v3", "curve"}, kinds
+    assert kinds >= ({"v2", "v3", "curve"} if base_fee <= 10**9 else {"v3", "curve"}), "dear gas leaves the best"
 
 
 # --- the devnet after its order flow ---------------------------------------------------------------------------------

@@ -102,7 +102,11 @@ def test_what_quote_out_asks_suffices_and_noticeably_less_does_not(swap: tuple[C
         return
     if not out:
         return
-    asked = pool.quote_out(i, j, out)
+    try:
+        asked = pool.quote_out(i, j, out)
+    except NoLiquidity:  # where NG's fee grows faster than what comes out, an input may be missed
+        assert pool.state.offpeg > FEE_UNIT
+        return
     assert pool.quote_in(i, j, asked) >= out
     if pool.state.offpeg > FEE_UNIT:  # NG's fee can grow faster than what comes out: there may be several such inputs
         return

@@ -55,7 +55,7 @@ class CurveStablePool(Plain):
     def quote_out(self, i: int, j: int, amount_out: int) -> int:
         """The least input that yields at least ``amount_out``, or a unit or two more: the contract's iteration stops a
         unit off now and then. Where NG's fee grows faster than what comes out, which is far off the peg, the least may
-        be missed. Raises NoLiquidity."""
+        be missed, or all of them. Raises NoLiquidity."""
         if amount_out <= 0:
             return 0
         low, high = 0, self._guess(i, j, amount_out)
