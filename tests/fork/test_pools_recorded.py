@@ -68,7 +68,7 @@ def recorded(block: str) -> Recorded:
         with CassetteServer(path) as url:
             async with Anvil(fork_url=url, fork_block=parent, chain_id=1, args=("--accounts", "0")) as node:
                 infos = await identify(node.rpc, (address.lower() for address in file["accounts"]), parent)
-                pair = next(info for info in infos if info.protocol == "uniswap-v2")
+                pair = next(info for info in infos if info.protocol.startswith("uniswap-v"))
                 nowhere = replace(pair, id="0x" + "ab" * 20)
                 return infos, await load(node.rpc, [*infos, nowhere], parent)
 
