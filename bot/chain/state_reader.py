@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 from bot import abi
+from bot.engine.types import Header
 from bot.jsonrpc import JsonRpc, RpcError
 
 Block = int | str
@@ -26,6 +27,11 @@ class StateReader:
         if following is not None:
             number, timestamp = following
             self._terms = [{}, {"number": hex(number), "time": hex(timestamp)}]
+
+    @classmethod
+    def before_next(cls, rpc: JsonRpc, head: Header, block_time: int) -> Self:
+        """The head's state, with contracts asked in the block behind it, ``block_time`` seconds later."""
+        return cls(rpc, head.number, (head.number + 1, head.timestamp + block_time))
 
     async def calls(self, calls: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
         """Return data of (to, calldata); None where it reverts, answers less than a word, or is not known."""

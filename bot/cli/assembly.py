@@ -60,9 +60,9 @@ class MarketFollower:
         silent = [self._infos[pool_id] for pool_id in self._market.silent if pool_id in self._infos]
         if not silent:
             return
-        following = head.number + 1, head.timestamp + self._block_time
+        reader = StateReader.before_next(self._node, head, self._block_time)
         try:
-            loaded = await load_from(StateReader(self._node, head.number, following), silent, reach=self._reach)
+            loaded = await load_from(reader, silent, reach=self._reach)
         except RpcUnreachable as error:
             logger.warning("silent pools not read: left out until the next head", error=str(error))
             return
@@ -171,6 +171,6 @@ async def _taken(profile: Profile, node: JsonRpc, known: Snapshot | None) -> Sna
     if (known.chain_id, known.weth) != (profile.chain_id, profile.weth):
         raise UserError(f"the market file is of chain {known.chain_id}, profile {profile.name} of {profile.chain_id}")
     head = header(await node.call("eth_getBlockByNumber", "latest", False))
-    following = head.number + 1, head.timestamp + profile.block_time
-    loaded = await load_from(StateReader(node, head.number, following), known.infos, reach=known.reach)
+    reader = StateReader.before_next(node, head, profile.block_time)
+    loaded = await load_from(reader, known.infos, reach=known.reach)
     return replace(known, head=head, pools=tuple(loaded.pools.values()), unknown=loaded.unknown)

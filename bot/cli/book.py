@@ -18,6 +18,7 @@ from bot.chain.discovery import Factories, from_tokens
 from bot.chain.pool_reader import PoolInfo
 from bot.chain.state_reader import StateReader
 from bot.cli.profile import Profile, load
+from bot.cli.startup import check_chain
 from bot.errors import UserError
 from bot.execution.book import MOST, Book, Entry, Kind
 from bot.jsonrpc import JsonRpc
@@ -135,9 +136,7 @@ def _wrong(entry: Entry, book: Book, weth: str, info: PoolInfo | None, lenders: 
 
 async def _pools(node: JsonRpc, profile: Profile) -> list[PoolInfo]:
     """Those of the profile's factories between its tokens. Raises UserError for another chain's node."""
-    chain_id = int(await node.call("eth_chainId"), 16)
-    if chain_id != profile.chain_id:
-        raise UserError(f"the node is on chain {chain_id}, profile {profile.name} is for {profile.chain_id}")
+    await check_chain(node, profile)
     tokens = [token.address for token in profile.tokens]
     return await from_tokens(node, Factories(profile.v2_fees(), profile.v3_tiers()), tokens, "latest")
 

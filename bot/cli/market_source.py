@@ -20,6 +20,7 @@ from bot.chain.tokens import TokenInfo, check, describe
 from bot.cli import profile as profiles
 from bot.cli.profile import Profile
 from bot.cli.replay_block import recorded_pools
+from bot.cli.startup import check_chain
 from bot.engine.decode import header
 from bot.engine.fees import next_base_fee
 from bot.errors import UserError
@@ -107,9 +108,7 @@ async def read_node(
     """The market of a profile's factories at the node's head: by their logs since ``from_block``, or without it the
     pools between ``known`` tokens (the profile's, if none are given). ``checked`` tries the tokens by simulation.
     Raises UserError for another chain's node, RpcUnreachable."""
-    chain_id = int(await node.call("eth_chainId"), 16)
-    if chain_id != profile.chain_id:
-        raise UserError(f"the node is on chain {chain_id}, profile {profile.name} is for {profile.chain_id}")
+    await check_chain(node, profile)
     head = header(await node.call("eth_getBlockByNumber", "latest", False))
     number, factories = head.number, profile.factories()
     if from_block is None:
@@ -120,7 +119,7 @@ async def read_node(
         infos = await from_events(node, factories, from_block, number, tokens=limit, progress=progress)
     infos += await wrappers(node, [profile.weth, *(token for info in infos for token in info.tokens)], number)
     loaded = LoadResult({}, {})
-    reader = StateReader(node, number, (number + 1, head.timestamp + profile.block_time))
+    reader = StateReader.before_next(node, head, profile.block_time)
     for start in range(0, len(infos), AT_ONCE):
         progress("pools read", start, len(infos))
         part = await load_from(reader, infos[start : start + AT_ONCE], reach=reach)

@@ -1,4 +1,5 @@
-"""What a command that runs on does first: open the ledger, say what an earlier run left under way, await its end."""
+"""What a command that runs on does first: look at the node's chain, open the ledger, say what an earlier run left under
+way, await its end."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bot.cli.profile import Profile
 from bot.engine.types import Outcome, Reason
+from bot.errors import UserError
+from bot.jsonrpc import JsonRpc
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
 
@@ -34,3 +38,10 @@ def open_ledger(path: Path, console: Console) -> Ledger:
         if entry.kind is not RunKind.RUN:
             ledger.record_outcome(Outcome(entry.id, Reason.INTERRUPTED, "the process and its chain ended"), entry.run)
     return ledger
+
+
+async def check_chain(node: JsonRpc, profile: Profile) -> None:
+    """Raises UserError for another chain's node, RpcUnreachable."""
+    chain_id = int(await node.call("eth_chainId"), 16)
+    if chain_id != profile.chain_id:
+        raise UserError(f"the node is on chain {chain_id}, profile {profile.name} is for {profile.chain_id}")

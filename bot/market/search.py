@@ -11,7 +11,7 @@ from bot.amm.pool import Pool
 from bot.engine.types import Trade
 from bot.market import refine
 from bot.market.arrays import Sizes
-from bot.market.kernels import LEAST, NONE, Floats, Ints
+from bot.market.kernels import NONE, Floats, Ints
 from bot.market.view import Legs, View
 
 FEW = 32  # candidates of a cycle, where time counts
@@ -64,23 +64,6 @@ def search(
         if amounts is not None and refine.gain(amounts, premium) >= floor[row]:
             found.append(Trade(graph.route(tuple(leg for leg in cycles[row].tolist() if leg != NONE)), amounts))
     return sorted(found, key=lambda trade: (-profit(trade, premium), tuple(hop.pool for hop in trade.route)))
-
-
-def exact(view: View, cycles: Ints) -> list[tuple[int, tuple[int, ...]]]:
-    """Of these cycles those that gain: which, and exact amounts: those of the float size, refined by ``FEW`` tries
-    where a unit at each hop is more than ``refine.FINE`` of the gain."""
-    rates = np.where(cycles == NONE, 0.0, view.arrays.rates[cycles])
-    rows = np.flatnonzero(rates.sum(axis=1) > LEAST)
-    sizes = view.arrays.sizes(cycles[rows], view.at)
-    floats = zip(sizes.amounts.tolist(), sizes.spreads.tolist(), strict=True)
-    found = []
-    for row, legs, (amount, spread) in zip(rows.tolist(), legs_of(view, cycles[rows]), floats, strict=True):
-        amounts = refine.round_down(legs, amount)
-        if amounts is None or (amounts[-1] - amounts[0]) * refine.FINE < len(legs):
-            amounts = refine.refine(legs, amount, spread, tries=FEW)
-        if amounts is not None:
-            found.append((row, amounts))
-    return found
 
 
 def legs_of(view: View, cycles: Ints) -> list[Legs]:

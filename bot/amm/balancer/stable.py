@@ -18,10 +18,10 @@ from bot import abi
 from bot.amm.balancer import fixed_point as fp
 from bot.amm.balancer import stable_math as sm
 from bot.amm.balancer.storage_field import Field
-from bot.amm.balancer.vault import Holdings, enough
+from bot.amm.balancer.vault import Holdings, InVault, enough
 from bot.amm.balancer.weighted import FEE_CHANGED, stretch
 from bot.amm.pool import NoLiquidity, Segment, first_rate
-from bot.engine.types import Log, StateDiff, Terms
+from bot.engine.types import Log, StateDiff
 
 AMP_STARTED = abi.topic("AmpUpdateStarted(uint256,uint256,uint256,uint256)")
 AMP_STOPPED = abi.topic("AmpUpdateStopped(uint256)")
@@ -76,7 +76,7 @@ FIXED = Rate()
 
 
 @dataclass(unsafe_hash=True)  # never changed; not frozen for speed, as in bot.amm.value, nor slotted for what it caches
-class StablePool:
+class StablePool(InVault):
     """As of ``timestamp``: the time of the block that it was read at, or that ``at`` sets.
 
     ``scaling`` makes 18 decimals of amounts; it and ``rates`` have one for each of ``tokens``, which leaves out the
@@ -97,19 +97,6 @@ class StablePool:
     kind: ClassVar[str] = "balancer"
 
     @property
-    def id(self) -> str:
-        return self.holdings.pool_id
-
-    @property
-    def contract(self) -> str:
-        """Which emits what concerns fee, amplification and rates."""
-        return self.holdings.pool_id[:42]
-
-    @property
-    def keeper(self) -> str:
-        return self.holdings.vault
-
-    @property
     def tokens(self) -> tuple[str, ...]:
         return _traded(self.holdings.tokens, self.contract)[0]
 
@@ -121,9 +108,6 @@ class StablePool:
     def at(self, timestamp: int) -> StablePool:
         """The same state in a block of another time."""
         return self if timestamp == self.timestamp else replace(self, timestamp=timestamp)
-
-    def terms(self, i: int, j: int) -> Terms:
-        return (self.holdings.vault,)
 
     def quote_in(self, i: int, j: int, amount_in: int) -> int:
         """What the Vault's swap GIVEN_IN gives. Raises NoLiquidity."""

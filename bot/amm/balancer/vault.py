@@ -13,7 +13,7 @@ from functools import lru_cache
 from bot import abi
 from bot.amm.pool import NoLiquidity, UnknownState
 from bot.amm.value import value
-from bot.engine.types import Log, StateDiff
+from bot.engine.types import Log, StateDiff, Terms
 
 VAULT = "0xba12222222228d8ba445958a75a0704d566bf2c8"
 SWAP = abi.topic("Swap(bytes32,address,address,uint256,uint256)")
@@ -164,3 +164,27 @@ def enough(quote_in: Callable[[int], int], amount_in: int, amount_out: int) -> i
         step = max(2 * step, short * amount_in // amount_out)
         amount_in += step
     return amount_in
+
+
+class InVault:
+    """What the pools of a Vault have in common."""
+
+    __slots__ = ()
+
+    holdings: Holdings
+
+    @property
+    def id(self) -> str:
+        return self.holdings.pool_id
+
+    @property
+    def contract(self) -> str:
+        """Which emits what concerns fee, amplification and rates."""
+        return self.holdings.pool_id[:42]
+
+    @property
+    def keeper(self) -> str:
+        return self.holdings.vault
+
+    def terms(self, i: int, j: int) -> Terms:
+        return (self.holdings.vault,)

@@ -14,10 +14,10 @@ from typing import ClassVar
 from bot import abi
 from bot.amm.balancer import fixed_point as fp
 from bot.amm.balancer.storage_field import Field
-from bot.amm.balancer.vault import Holdings, enough
+from bot.amm.balancer.vault import Holdings, InVault, enough
 from bot.amm.pool import NoLiquidity, Segment, first_rate
 from bot.amm.value import value
-from bot.engine.types import Log, StateDiff, Terms
+from bot.engine.types import Log, StateDiff
 
 FEE_CHANGED = abi.topic("SwapFeePercentageChanged(uint256)")
 FEE_FIELDS = {
@@ -32,7 +32,7 @@ _SPAN = 1e5  # the last piece ends this many times further out than the first
 
 
 @value
-class WeightedPool:
+class WeightedPool(InVault):
     """``weights``, ``fee`` (of the input) in 1e-18; ``scaling`` makes 18 decimals of each token's amounts;
     ``shortcuts`` as in fixed_point.pow_up; ``fee_at`` is where the pool itself keeps its fee, None where that is not
     known: then only the pool's own log tells of a change."""
@@ -48,27 +48,11 @@ class WeightedPool:
     silent: ClassVar[bool] = False
 
     @property
-    def id(self) -> str:
-        return self.holdings.pool_id
-
-    @property
-    def contract(self) -> str:
-        """Which emits what concerns fee, amplification and rates."""
-        return self.holdings.pool_id[:42]
-
-    @property
-    def keeper(self) -> str:
-        return self.holdings.vault
-
-    @property
     def tokens(self) -> tuple[str, ...]:
         return self.holdings.tokens
 
     def at(self, timestamp: int) -> WeightedPool:
         return self
-
-    def terms(self, i: int, j: int) -> Terms:
-        return (self.holdings.vault,)
 
     def quote_in(self, i: int, j: int, amount_in: int) -> int:
         """What the Vault's swap GIVEN_IN gives. Raises NoLiquidity."""

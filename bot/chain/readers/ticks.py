@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.amm.pool import UnknownState
 from bot.amm.tick_math import MAX_TICK, MIN_TICK, sqrt_ratio_at_tick
 from bot.amm.ticks import TickLiquidity, TickMap, all_words, ticks_in, word_of
 from bot.amm.v3 import V3Pool
 from bot.amm.v4 import V4Pool
+from bot.chain.pool_reader import LoadResult
 from bot.chain.state_reader import StateReader
 
 TickPool = V3Pool | V4Pool
+
+
+async def load_with_ticks(
+    reader: StateReader, pools: Sequence[TickPool], reach: int | None, result: LoadResult
+) -> None:
+    """Puts the pools into the result, with the ticks within ``reach``; those that would trade in the unknown at once as
+    unknown. Raises RpcUnreachable."""
+    found = await load_ticks(reader, pools, reach)
+    for pool in pools:
+        ticks = found[pool.id]
+        if blind(pool, ticks):
+            result.unknown[pool.id] = "ticks: nothing is recorded around the price"
+        else:
+            result.pools[pool.id] = replace(pool, ticks=ticks)
 
 
 async def load_ticks(reader: StateReader, pools: Sequence[TickPool], reach: int | None) -> dict[str, TickMap]:

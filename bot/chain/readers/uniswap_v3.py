@@ -13,7 +13,7 @@ from bot.amm.concentrated import FEE_UNIT
 from bot.amm.ticks import TickMap, word_of
 from bot.amm.v3 import V3Pool
 from bot.chain.pool_reader import LoadResult, PoolInfo, ask, rows
-from bot.chain.readers.ticks import at_tick, blind, load_ticks
+from bot.chain.readers.ticks import at_tick, load_with_ticks
 from bot.chain.state_reader import StateReader
 from bot.jsonrpc import RpcError
 
@@ -44,13 +44,7 @@ class UniswapV3:
         """Farther out than ``reach``, and where the server has no record, the pool value raises UnknownState."""
         result = LoadResult({}, {})
         empty = await _load_prices(reader, infos, result.unknown)
-        found = await load_ticks(reader, empty, reach)
-        for pool in empty:
-            ticks = found[pool.id]
-            if blind(pool, ticks):
-                result.unknown[pool.id] = "ticks: nothing is recorded around the price"
-            else:
-                result.pools[pool.id] = replace(pool, ticks=ticks)
+        await load_with_ticks(reader, empty, reach, result)
         return result
 
 

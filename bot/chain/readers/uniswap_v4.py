@@ -4,7 +4,6 @@ whoever knows keys, or the manager's Initialize logs, gets their infos here."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from bot import abi
@@ -12,7 +11,7 @@ from bot.amm import layouts
 from bot.amm.ticks import TickMap
 from bot.amm.v4 import DYNAMIC_FEE, INITIALIZE, V4Pool, pool_id
 from bot.chain.pool_reader import LoadResult, PoolInfo, rows
-from bot.chain.readers.ticks import at_tick, blind, load_ticks
+from bot.chain.readers.ticks import at_tick, load_with_ticks
 from bot.chain.state_reader import StateReader
 from bot.engine.types import Log
 from bot.jsonrpc import RpcError
@@ -46,13 +45,7 @@ class UniswapV4:
         empty = await _load_prices(reader, infos, result.unknown)
         result.pools |= {pool.id: pool for pool in empty if pool.simulated}
         quoted = [pool for pool in empty if not pool.simulated]
-        found = await load_ticks(reader, quoted, reach)
-        for pool in quoted:
-            ticks = found[pool.id]
-            if blind(pool, ticks):
-                result.unknown[pool.id] = "ticks: nothing is recorded around the price"
-            else:
-                result.pools[pool.id] = replace(pool, ticks=ticks)
+        await load_with_ticks(reader, quoted, reach, result)
         return result
 
 
