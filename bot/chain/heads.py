@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import structlog
 
 from bot.chain.subscription import subscribe
 from bot.engine.clock import Clock
-from bot.engine.decode import LogEntry, header, log
+from bot.engine.decode import LogEntry, TransactionBody, header, mined
 from bot.engine.types import Event, Header, NewHead, StateDiff
 from bot.jsonrpc import JsonRpc, RpcError
 from bot.simulation.node import state_diffs
@@ -59,11 +60,13 @@ class HeadCollector:
 
     async def _complete(self, block: dict[str, Any], seen_ns: int) -> NewHead:
         full, logs, diff = await asyncio.gather(
-            self._rpc.call("eth_getBlockByHash", block["hash"], False),
+            self._rpc.call("eth_getBlockByHash", block["hash"], True),
             self._rpc.call_as(tuple[LogEntry, ...], "eth_getLogs", {"blockHash": block["hash"]}),
             self._diff(int(block["number"], 16)),
         )
-        return NewHead(header(full), tuple(map(log, logs)), diff, tuple(full["transactions"]), seen_ns)
+        transactions = mined(msgspec.convert(full["transactions"], list[TransactionBody]), logs)
+        every = tuple(log for tx in transactions for log in tx.logs)
+        return NewHead(header(full), every, diff, transactions, seen_ns)
 
     async def _diff(self, number: int) -> StateDiff | None:
         """``None`` where the node gives none; one that refuses several times in a row is not asked again."""

@@ -12,15 +12,17 @@ from typing import Any
 import msgspec
 
 from bot.abi import keccak, to_bytes
-from bot.engine.types import Header, Log, Transaction
+from bot.engine.types import Header, Log, MinedTx, Transaction
 
 
-class LogEntry(msgspec.Struct, frozen=True, gc=False):
-    """A log as a subscription, eth_getLogs or a receipt gives it."""
+class LogEntry(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A log as a subscription, eth_getLogs or a receipt gives it; ``transaction_index`` is a 0x string, its place in
+    the block."""
 
     address: str
     topics: tuple[str, ...]
     data: str
+    transaction_index: str | None = None
 
 
 class AccessEntry(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -75,6 +77,25 @@ def log(entry: LogEntry) -> Log:
 def logs(entries: Iterable[dict[str, Any]]) -> tuple[Log, ...]:
     """The logs of a receipt that was decoded already."""
     return tuple(map(log, msgspec.convert(entries, tuple[LogEntry, ...])))
+
+
+def mined(bodies: Iterable[TransactionBody], entries: Iterable[LogEntry]) -> tuple[MinedTx, ...]:
+    """The transactions of a block, in order, with each its logs, of which ``entries`` are all."""
+    by_place: dict[int, list[Log]] = {}
+    for entry in entries:
+        by_place.setdefault(int(entry.transaction_index or "0x0", 16), []).append(log(entry))
+    return tuple(
+        MinedTx(
+            body.hash,
+            body.sender.lower(),
+            body.to.lower() if body.to else None,
+            int(body.nonce, 16),
+            int(body.value, 16),
+            body.input,
+            tuple(by_place.get(place, ())),
+        )
+        for place, body in enumerate(bodies)
+    )
 
 
 def transaction(body: TransactionBody) -> Transaction | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from bot.engine.clock import Clock
 from bot.engine.seam import Adapter, Collector, Executor, Strategy
-from bot.engine.types import Event, Hint, NewHead, Opportunity, PendingTx
+from bot.engine.types import Event, Finding, Hint, NewHead, Opportunity, PendingTx, Signal
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ class Counts:
 
     events: Counter[str] = field(default_factory=Counter)
     opportunities: int = 0
+    signals: int = 0
     dropped: int = 0
     failed: int = 0
 
@@ -60,9 +61,11 @@ class Engine:
         clock: Clock,
         rng: random.Random,
         queue_size: int = 4096,
+        listener: Callable[[Signal], None] = lambda signal: None,
     ) -> None:
+        """``listener`` gets every signal; it must neither wait nor raise."""
         self._collectors, self._adapters, self._strategies = collectors, adapters, strategies
-        self._executor, self._clock, self._rng = executor, clock, rng
+        self._executor, self._clock, self._rng, self._listener = executor, clock, rng, listener
         self._queue: asyncio.Queue[Event] = asyncio.Queue(queue_size)
         self._changed = asyncio.Condition()
         self._handled: dict[str, None] = {}  # in order of age
@@ -116,12 +119,19 @@ class Engine:
             if adapted is None:
                 return
             event = adapted
-        found = [opportunity for strategy in self._strategies for opportunity in self._asked(strategy, event)]
+        found: list[Opportunity] = []
+        for strategy in self._strategies:
+            for finding in self._asked(strategy, event):
+                if isinstance(finding, Opportunity):
+                    found.append(finding)
+                else:
+                    self.counts.signals += 1
+                    self._listener(finding)
         if found:
             self.counts.opportunities += len(found)
             await self._executor.execute(found)
 
-    def _asked(self, strategy: Strategy, event: Event) -> Sequence[Opportunity]:
+    def _asked(self, strategy: Strategy, event: Event) -> Sequence[Finding]:
         """What a strategy finds. One that fails finds nothing: the others, and the state, are none the worse."""
         try:
             return strategy.process(event)

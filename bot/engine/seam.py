@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from bot.engine.types import Event, Opportunity
+from bot.engine.types import Event, Finding, Opportunity
 
 
 class Collector(Protocol):
@@ -27,7 +27,7 @@ class Strategy(Protocol):
 
     name: str
 
-    def process(self, event: Event) -> Sequence[Opportunity]: ...
+    def process(self, event: Event) -> Sequence[Finding]: ...
 
 
 class Executor(Protocol):

@@ -6,8 +6,10 @@ nanoseconds of the passed-in clock. Addresses and hashes are lower-case 0x strin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -67,18 +69,32 @@ class AccountDiff:
 StateDiff = dict[str, AccountDiff]
 """Address to what changed there."""
 
+
+class MinedTx(msgspec.Struct, frozen=True, gc=False):
+    """A transaction in a block, with the logs it left (none where it failed). ``input`` is a 0x string: of most nobody
+    wants the bytes. ``value`` is wei."""
+
+    hash: str
+    sender: str
+    to: str | None
+    nonce: int
+    value: int
+    input: str
+    logs: tuple[Log, ...] = ()
+
+
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class NewHead:
-    """A block became the head. ``logs`` are all its logs in order; ``diff`` the change of state it made, or ``None``
-    where the node gives none (no debug methods)."""
+    """A block became the head. ``logs`` are all its logs in order, ``transactions`` have each its own; ``diff`` is the
+    change of state it made, or ``None`` where the node gives none (no debug methods)."""
 
     header: Header
     logs: tuple[Log, ...]
     diff: StateDiff | None
-    transactions: tuple[str, ...]
+    transactions: tuple[MinedTx, ...]
     seen_ns: int
 
 
@@ -253,6 +269,29 @@ class Opportunity:
         pools = ">".join(hop.pool for hop in self.trade.route)
         guess = f":{self.trade.needed}+{self.trade.gross_profit}" if isinstance(self.behind, Hint) else ""
         return f"{self.block_number}:{after}:{self.trade.token}:{pools}{guess}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something to know, not to do: a strategy's finding that goes to people and programs instead of the executor.
+
+    ``subject`` is the address that it is about, ``tx`` the transaction behind it ("" if none), ``block_number``
+    the block that it is about. ``confidence`` is the probability, 0 to 1, that what it foretells comes true; None where
+    it foretells nothing. ``text`` is one line for people, ``data`` the same for programs, JSON's types only.
+    """
+
+    strategy: str
+    subject: str
+    tx: str
+    block_number: int
+    seen_ns: int
+    confidence: float | None
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Finding = Opportunity | Signal
+"""What a strategy finds."""
 
 
 @dataclass(frozen=True, slots=True)

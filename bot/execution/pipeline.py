@@ -335,7 +335,7 @@ class BundleExecutor:
             due = [e for e in self._open.values() if e.intent.opportunity.block_number <= event.header.number]
             for entry in due:
                 if event.header.number == entry.intent.opportunity.block_number:
-                    entry.mined = entry.intent.tx_hash in event.transactions
+                    entry.mined = any(tx.hash == entry.intent.tx_hash for tx in event.transactions)
             try:
                 for entry in due:
                     await self._settle(entry, event.header)

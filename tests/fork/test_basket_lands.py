@@ -17,7 +17,7 @@ from bot.devnet.deployment import CHAIN_ID
 from bot.devnet.network import Devnet
 from bot.engine.clock import SystemClock
 from bot.engine.decode import header
-from bot.engine.types import Basket, NewHead, Reason
+from bot.engine.types import Basket, MinedTx, NewHead, Reason
 from bot.execution import keys
 from bot.execution.accounts import Operator, Operators
 from bot.execution.relay import Relay
@@ -68,7 +68,8 @@ async def test_a_basket_lands(tmp_path: Path) -> None:
             assert entry.trade == basket and entry.strategy == "joint" and entry.outcome is None
             await net.build_block()
             block = await net.node.rpc.call("eth_getBlockByNumber", "latest", False)
-            await bot.executor.adapt(NewHead(header(block), (), {}, tuple(block["transactions"]), 0))
+            mined = tuple(MinedTx(tx, "0xa", None, 0, 0, "0x") for tx in block["transactions"])
+            await bot.executor.adapt(NewHead(header(block), (), {}, mined, 0))
             (entry,) = ledger.entries(run)
             assert entry.outcome is not None and entry.outcome.reason is Reason.LANDED
             assert entry.trade == basket

@@ -50,7 +50,7 @@ async def test_blocks_missed_before_and_while_connected_are_filled_in(node: Anvi
     numbers = [event.header.number for event in [*first, last] if isinstance(event, NewHead)]
     assert numbers == [1, 2, 3, 4]
     assert isinstance(last, NewHead)
-    assert last.transactions == (sent,)
+    assert [tx.hash for tx in last.transactions] == [sent]
     receiver = (await node.rpc.call("eth_accounts"))[1]
     assert last.diff is not None
     assert last.diff[receiver].balance == int(await node.rpc.call("eth_getBalance", receiver, "latest"), 16)

@@ -16,7 +16,7 @@ import rlp
 from ledger_samples import USDC, WETH, opportunity
 
 from bot.engine.clock import SystemClock
-from bot.engine.types import Header, NewHead, Reason
+from bot.engine.types import Header, MinedTx, NewHead, Reason
 from bot.execution.accounts import Operator, Operators
 from bot.execution.bid import BidPolicy
 from bot.execution.keys import ephemeral
@@ -91,7 +91,8 @@ class World:
 
     async def block(self, *transactions: str, number: int = 100) -> None:
         header = replace(HEAD, number=number, hash=f"0xh{number}", parent_hash=f"0xh{number - 1}")
-        await self.executor.adapt(NewHead(header, (), {}, transactions, 0))
+        mined = tuple(MinedTx(tx, "0xa", None, 0, 0, "0x") for tx in transactions)
+        await self.executor.adapt(NewHead(header, (), {}, mined, 0))
 
     def reasons(self) -> list[Reason | None]:
         return [entry.outcome.reason if entry.outcome else None for entry in self.ledger.entries(self.run)]
