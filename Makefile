@@ -55,8 +55,8 @@ bench: setup ## the benchmarks, each against a peer or a floor in the same run; 
 	@mkdir -p bench
 	@mev bench --out bench/results.json
 
-verify: setup ## the long proofs; writes docs/verification.md
-	@python scripts/proofs.py
+verify: setup ## the long proofs; writes docs/verification.md; ARGS=--python where the contracts are as they were
+	@python scripts/proofs.py $(ARGS)
 
 lock: ## resolve again and write requirements/*.txt and package-lock.json; needs uv
 	@command -v uv >/dev/null || { echo "make lock needs uv on PATH" >&2; exit 1; }

@@ -1,6 +1,8 @@
 """`make verify`: the long proofs; writes docs/verification.md with counts, seeds, figures and the commit.
 
-A test's figures are what it gives to pytest's `record_property`. Nothing is written unless everything passed.
+A test's figures are what it gives to pytest's `record_property`. Nothing is written unless everything passed. With
+`--python` the contracts' proofs are not run again but taken over from the last report, which is refused where anything
+that they depend on is not as it was then; their rows then name the commit that they ran at.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "docs" / "verification.md"
 HYPOTHESIS_SEED = "20260101"
+CONTRACTS = ("contracts", "tests/forge", "foundry.toml", "package-lock.json", "requirements/halmos.txt")
+"""What the contracts' proofs depend on."""
 MUTANTS_SECONDS = 900  # what an earlier run of the same contracts and tests found out comes on top
 
 
@@ -33,12 +37,9 @@ def main() -> int:
     if output("git", "status", "--porcelain", "--untracked-files=no"):
         print("verify: commit first: what is verified must have a name", file=sys.stderr)
         return 2
+    rows = rows_of_last() if "--python" in sys.argv[1:] else run_contracts()
     with tempfile.TemporaryDirectory() as folder:
         xml = Path(folder) / "pytest.xml"
-        rows = [forge_row(*run(["forge", "test"], {"FOUNDRY_PROFILE": "ci"}))]
-        rows.append(symbolic_row(*run(["make", "symbolic"], {})))
-        mutate = [sys.executable, "scripts/mutate.py", "--json", "--seconds", str(MUTANTS_SECONDS)]
-        rows.append(mutants_row(*run(mutate, {})))
         pytest = ["pytest", f"--junitxml={xml}", f"--hypothesis-seed={HYPOTHESIS_SEED}"]
         _, seconds = run(pytest, {"MEV_VERIFY": "1"})
         suite = next(ElementTree.parse(xml).iter("testsuite"))
@@ -46,6 +47,27 @@ def main() -> int:
     REPORT.write_text(report(commit, rows, suite), encoding="utf-8")
     print(f"verify: passed; written to {REPORT.relative_to(ROOT)}")
     return 0
+
+
+def run_contracts() -> list[str]:
+    mutate = [sys.executable, "scripts/mutate.py", "--json", "--seconds", str(MUTANTS_SECONDS)]
+    return [
+        forge_row(*run(["forge", "test"], {"FOUNDRY_PROFILE": "ci"})),
+        symbolic_row(*run(["make", "symbolic"], {})),
+        mutants_row(*run(mutate, {})),
+    ]
+
+
+def rows_of_last() -> list[str]:
+    """The contracts' rows of the report that is there. Exits where they say nothing of the contracts as they are."""
+    words = REPORT.read_text(encoding="utf-8")
+    rows = [line for line in words.splitlines() if line.startswith(("| `forge", "| `make symbolic", "| `make mutants"))]
+    named = re.search(r"at commit `(\w+)`", words)
+    if len(rows) != 3 or not named:
+        sys.exit(f"verify: {REPORT.name} has no rows of the contracts: run it without --python")
+    if subprocess.run(["git", "diff", "--quiet", named[1], "HEAD", "--", *CONTRACTS], cwd=ROOT, check=False).returncode:
+        sys.exit(f"verify: the contracts or their tests are not those of {named[1]}: run it without --python")
+    return [row if "(at commit" in row else row.replace(" | ", f" (at commit `{named[1]}`) | ", 1) for row in rows]
 
 
 # --- rows of the report -----------------------------------------------------------------------------------------------
