@@ -1,4 +1,5 @@
-"""What it takes to read swaps out of a stranger's calldata: words at offsets, paths, and an account of what was spent.
+"""What it takes to read swaps out of a stranger's calldata: words at offsets, paths, calls in calls, and an account of
+what was spent.
 
 Readers raise ValueError, struct.error or OverflowError for what is not there. Upper bits of a word that its type does
 not have are not looked at.
@@ -6,8 +7,12 @@ not have are not looked at.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from struct import Struct
+from struct import error as StructError
+from typing import NoReturn
 
+from bot.amm.vaults import ETH
 from bot.engine.types import SwapIntent as SwapIntent
 from bot.engine.types import Terms
 
@@ -23,13 +28,16 @@ MOST_COPIED = 4
 """Bytes of all inner calls over those of the transaction. Honest ones lie side by side, and this is their depth."""
 
 
+_NATIVES = frozenset((ETH, "0x" + "ee" * 20))
+
+
 class Look:
-    """What was found, and what may still be spent."""
+    """What was found, and what may still be spent. ``target`` and ``value`` (wei) are of the call that is read."""
 
-    __slots__ = ("calls", "copied", "depth", "found", "target", "value")
+    __slots__ = ("calls", "copied", "decoders", "depth", "found", "target", "value")
 
-    def __init__(self, target: str, value: int, size: int) -> None:
-        self.target, self.value = target, value
+    def __init__(self, target: str, value: int, size: int, decoders: Mapping[bytes, Decoder]) -> None:
+        self.target, self.value, self.decoders = target, value, decoders
         self.found: list[SwapIntent] = []
         self.calls, self.copied, self.depth = MOST_CALLS, MOST_COPIED * size, MOST_DEPTH
 
@@ -46,8 +54,46 @@ class Look:
     ) -> None:
         """Raises ValueError where there are too many."""
         if len(self.found) >= MOST_SWAPS:
-            raise ValueError
+            self._end()
         self.found.append(SwapIntent(protocol, self.target, tokens, pools, exact_in, amount, limit, price_limit, sides))
+
+    def add_pool(
+        self,
+        protocol: str,
+        pool: str,
+        sides: tuple[int, int],
+        amount: int | None,
+        limit: int | None,
+        *,
+        said: bool = True,
+    ) -> None:
+        """Exact input into a pool that a router names. Not ``said``: how much is not in the calldata. Raises
+        ValueError."""
+        if len(self.found) >= MOST_SWAPS:
+            self._end()
+        exact = amount if said else None
+        self.found.append(SwapIntent(protocol, pool, (), ((),), said, exact, limit, 0, sides))
+
+    def add_order(
+        self, protocol: str, sold: str, bought: str, exact_in: bool, amount: int | None, limit: int | None
+    ) -> None:
+        """What is sold for what; through which pools it goes is up to somebody else. Raises ValueError."""
+        self.add(protocol, (native(sold), native(bought)), ((),), exact_in, amount, limit)
+
+    def call(self, data: bytes, target: str | None = None, value: int | None = None) -> None:
+        """What a call in the call asks for; of the same contract where no ``target`` is told."""
+        decoder = self.decoders.get(data[:4])
+        if decoder is None:
+            return
+        outer = self.target, self.value
+        if target is not None:
+            self.target = target
+        if value is not None:
+            self.value = value
+        try:
+            attempt(self, decoder, data)
+        finally:
+            self.target, self.value = outer
 
     def part(self, data: bytes, at: int) -> bytes:
         """The ``bytes`` whose length is at ``at``. Raises ValueError."""
@@ -70,7 +116,30 @@ class Look:
         if self.calls < 0:
             raise ValueError
 
+    def _end(self) -> NoReturn:
+        """There are enough: nothing more is spent. Raises ValueError."""
+        self.calls = self.copied = -1
+        raise ValueError
 
+
+Decoder = Callable[[Look, bytes], None]
+"""Reads a call, its selector included, or a command's input, and adds what it asks for. What it raises ends it."""
+
+
+def attempt(look: Look, decoder: Decoder, data: bytes) -> None:
+    """One level deeper; what was found before the calldata stopped making sense stays."""
+    if not look.depth:
+        return
+    look.depth -= 1
+    try:
+        decoder(look, data)
+    except (StructError, ValueError, OverflowError):
+        pass
+    finally:
+        look.depth += 1
+
+
+_LOW_160 = (1 << 160) - 1
 words_2 = Struct(">32s32s").unpack_from
 words_3 = Struct(">32s32s32s").unpack_from
 words_4 = Struct(">32s32s32s32s").unpack_from
@@ -95,6 +164,24 @@ def signed(word: bytes) -> int:
 
 def to_hex(raw: bytes) -> str:
     return "0x" + raw.hex()
+
+
+def word_address(word: int) -> str:
+    """Of its lowest 160 bits."""
+    return f"0x{word & _LOW_160:040x}"
+
+
+def native(token: str) -> str:
+    """ETH for every way of writing it."""
+    return ETH if token in _NATIVES else token
+
+
+def words(data: bytes, at: int) -> list[int]:
+    """A ``uint256[]`` of at least one and at most MOST_HOPS. Raises ValueError."""
+    count = uint(data, at)
+    if not 1 <= count <= MOST_HOPS:
+        raise ValueError
+    return [uint(data, at + 32 + 32 * n) for n in range(count)]
 
 
 def addresses(data: bytes, at: int) -> tuple[str, ...]:

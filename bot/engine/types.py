@@ -100,10 +100,12 @@ class NewHead:
 
 @dataclass(frozen=True, slots=True)
 class PendingTx:
-    """A transaction entered the mempool."""
+    """A transaction entered the mempool. ``replaces`` is the hash of the one whose place it took, by paying more: a
+    bundle behind that one cannot land."""
 
     tx: Transaction
     seen_ns: int
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +146,15 @@ Terms = tuple[int | str, ...]
 class SwapIntent(msgspec.Struct, frozen=True, gc=False):
     """One swap as asked for.
 
-    ``protocol`` is as in ``Hop.kind``, and "curve underlying" for coins of a Curve pool's base. ``target`` is the
-    contract that was called: the router, or the pool. ``tokens`` are the path from what is paid to what is got, empty
-    where a pool is called by the indices ``sides`` of what goes in and what comes out; v4 and Balancer name the
-    chain's own money by the zero address. ``pools`` says of each hop what the call does: nothing (v2), fee (v3), fee,
-    spacing and hooks (v4), pool id (balancer).
+    ``protocol`` is as in ``Hop.kind``, "curve underlying" for coins of a Curve pool's base, and "1inch", "0x", "cow"
+    for orders whose way others choose. ``target`` is the contract that was called: the router, or the pool. ``tokens``
+    are the path from what is paid to what is got; empty where ``target`` is a pool, called or named by a router with
+    the indices ``sides`` of what goes in and what comes out. v4 and Balancer name the chain's own money by the zero
+    address. ``pools`` says of each hop what the call does: nothing (v2), fee (v3), fee, spacing and hooks (v4), pool
+    id (balancer).
 
     ``amount`` is exact, in wei of the first token (``exact_in``) or the last; None where it is what the router holds
-    by then. ``limit`` is the least to get or the most to pay, None if the call has none; ``price_limit`` the Q64.96
+    by then (``exact_in``), or is not said. ``limit`` is the least to get or the most to pay, None if the call has none; ``price_limit`` the Q64.96
     at which v3 stops, 0 if none.
     """
 

@@ -16,6 +16,7 @@ from bot.amm.swapped import swap_in, swap_out
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import V3Pool
 from bot.amm.v4 import V4Pool
+from bot.amm.vaults import ETH
 from bot.engine.types import SwapIntent
 from bot.market.view import View
 
@@ -73,25 +74,36 @@ def along(view: View, way: Way, amount: int, onto: View | None = None) -> View:
 
 
 def _after(state: _State, intent: SwapIntent) -> list[_State]:
+    if intent.protocol in _SETTLED_BY_CALLS:
+        return [state]
+    if intent.amount is None and not intent.exact_in:
+        raise UnknownState("how much is swapped is not said")
+    tokens = intent.tokens or _tokens(state.view, intent)
     held = dict(state.held)
-    amount = intent.amount
+    amount = held.pop(tokens[0], None) if intent.amount is None and tokens else intent.amount
     if amount is None:
-        amount = held.pop(intent.tokens[0], None) if intent.tokens and intent.exact_in else None
-        if amount is None:
-            raise UnknownState("what the router holds is not known")
+        raise UnknownState("what the router holds is not known")
     states = [_State(state.view, amount, held)]
     hops = range(len(intent.pools))
     for hop in hops if intent.exact_in else reversed(hops):
         states = _best(_through(states, intent, hop), intent)
     within = [after for after in states if _within(after.amount, intent)]
-    if not intent.tokens:
+    if not tokens:
         return within
-    last = intent.tokens[-1]
+    last = tokens[-1]
     got = {last: held.get(last, 0)}
     return [
         after._replace(held={**held, last: got[last] + (after.amount if intent.exact_in else amount)})
         for after in within
     ]
+
+
+def _tokens(view: View, intent: SwapIntent) -> tuple[str, ...]:
+    """What goes into a pool that is called itself and what comes out; empty where it is not known here."""
+    pool = view.pool(intent.target)
+    if pool is None or intent.sides is None or max(intent.sides) >= len(pool.tokens):
+        return ()
+    return tuple(pool.tokens[side] for side in intent.sides)
 
 
 def _best(states: Iterable[_State], intent: SwapIntent) -> list[_State]:
@@ -124,12 +136,16 @@ def steps(view: View, intent: SwapIntent, hop: int) -> list[Step]:
         slot = graph.slots.get(intent.target)
         if slot is None:
             return []
-        if intent.sides is None or intent.protocol != V3Pool.kind:
+        said = intent.protocol == V3Pool.kind or (intent.protocol == V2Pool.kind and intent.exact_in)
+        if intent.sides is None or not said:
             raise UnknownState(f"a call of {intent.target} does not say all")
-        return [Step(slot, *intent.sides)]
+        pool = view.at(slot)
+        return [] if pool is not None and pool.kind != intent.protocol else [Step(slot, *intent.sides)]
     kind = _KINDS.get(intent.protocol)
     if kind is None:
         raise UnknownState(f"{intent.protocol} swaps are not followed")
+    if ETH in intent.tokens[hop : hop + 2] and kind is not V4Pool:
+        raise UnknownState("which token the router wraps the chain's own money in is not said")
     found = []
     for leg in _legs(view, intent.tokens[hop], intent.tokens[hop + 1]):
         slot = graph.leg_slot[leg]
@@ -139,6 +155,8 @@ def steps(view: View, intent: SwapIntent, hop: int) -> list[Step]:
     return found
 
 
+_SETTLED_BY_CALLS = frozenset(("cow",))
+"""Protocols whose orders move no pool themselves: the calls beside them do, and are intents of their own."""
 _KINDS: dict[str, type[V2Pool | V3Pool | V4Pool]] = {pool.kind: pool for pool in (V2Pool, V3Pool, V4Pool)}
 
 

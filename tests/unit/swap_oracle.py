@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aggregator_oracle import functions, types_of
 from eth_abi import decode
 
 from bot.abi import selector
@@ -183,19 +184,8 @@ FUNCTIONS: dict[str, Reading] = {
     },
     "exchange(uint256,uint256,uint256,uint256,bool)": _curve("curve"),
     "exchange(uint256,uint256,uint256,uint256,bool,address)": _curve("curve"),
+    **functions(swaps_by_abi),
 }
-
-
-def types_of(signature: str) -> list[str]:
-    """The argument types of a function's signature."""
-    types, depth = [""], 0
-    for letter in signature[signature.index("(") + 1 : -1]:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and not depth:
-            types.append("")
-        else:
-            types[-1] += letter
-    return types
 
 
 BY_SELECTOR = {selector(signature): [(types_of(signature), reading)] for signature, reading in FUNCTIONS.items()}

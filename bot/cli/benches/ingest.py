@@ -1,5 +1,5 @@
 """``mev bench ingest``: a node's messages as values, beside web3.py: logs to the state of pools, pending transactions
-to the swaps that they ask for."""
+to the swaps that they ask for; and what calldata that is made to cost much costs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from bot.amm.pool import Pool
 from bot.amm.ticks import TickMap
 from bot.amm.v2 import V2Pool
 from bot.amm.v3 import V3Pool
-from bot.chain.calldata import SwapIntent
+from bot.chain.calldata import MOST_SWAPS, SwapIntent
 from bot.chain.subscription import Frame
 from bot.chain.swap_calls import swaps_in_hex
 from bot.cli.benches import peer
-from bot.cli.benches.ingest_messages import log_messages, pair_address, pending_messages, pool_address
+from bot.cli.benches.ingest_hostile import hostile, p99, plain
+from bot.cli.benches.ingest_messages import log_messages, notified, pair_address, pending_messages, pool_address
 from bot.cli.benches.result import Result
 from bot.engine.decode import LogEntry, TransactionBody, log
 
@@ -27,6 +28,8 @@ PAIRS, POOLS = 1_000, 500
 ROUNDS = 25
 GOALS = {"log to pool state": 4_000, "pending transaction to swaps": 6_667}
 """Nanoseconds a message: 250,000 and 150,000 messages a second."""
+HOSTILE_GOAL = 1_000
+"""Microseconds a message, that one in a hundred may take longer than."""
 
 _T = TypeVar("_T")
 _decode_log = msgspec.json.Decoder(Frame[LogEntry]).decode
@@ -53,7 +56,40 @@ def run() -> list[Result]:
             [[_plain(swap) for swap in each] for each in found] == theirs["pending"]["values"],
             {"with a swap": len(asking), "ns, those alone": asking_ns // len(asking)},
         ),
+        _hostile(),
     ]
+
+
+def _hostile() -> Result:
+    """The slowest of a hundred messages, beside ordinary swaps of the same lengths."""
+    calls = hostile(SEED)
+    ours, found = _slow([notified(call) for call in calls])
+    theirs, _ = _slow([notified(plain(len(call))) for call in calls])
+    return Result(
+        bench="ingest",
+        name="hostile calldata",
+        value=p99(ours) / 1000,
+        unit="µs a message, p99",
+        peer="plain calldata",
+        peer_value=p99(theirs) / 1000,
+        checked=all(len(each) <= MOST_SWAPS for each in found),
+        goal=HOSTILE_GOAL,
+        details={"messages": len(calls), "µs, the slowest": max(ours) // 1000},
+    )
+
+
+def _slow(messages: Sequence[bytes]) -> tuple[list[int], list[tuple[SwapIntent, ...]]]:
+    """Nanoseconds of each message, the quickest of three times, and what it asks for."""
+    took, found = [], []
+    for message in messages:
+        best: list[int] = []
+        for _ in range(3):
+            start = time.process_time_ns()
+            asked = swaps(message)
+            best.append(time.process_time_ns() - start)
+        took.append(min(best))
+        found.append(asked)
+    return took, found
 
 
 def follow(pools: dict[str, Pool], messages: Sequence[bytes]) -> dict[str, Pool]:

@@ -69,8 +69,16 @@ def pending_messages(seed: int, count: int) -> list[bytes]:
     return [_pending_message(random, number) for number in range(count)]
 
 
+def notified(data: bytes) -> bytes:
+    """The notification of a full transaction with this calldata."""
+    return _body(Random(0), 0, V2_ROUTER, data, 0)
+
+
 def _pending_message(random: Random, number: int) -> bytes:
-    to, data, value = _call(random)
+    return _body(random, number, *_call(random))
+
+
+def _body(random: Random, number: int, to: str, data: bytes, value: int) -> bytes:
     body: dict[str, Any] = {
         "type": "0x2",
         "chainId": "0x1",
