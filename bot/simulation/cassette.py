@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,6 +60,9 @@ class _File(msgspec.Struct, frozen=True):
     accounts: dict[str, RecordedAccount]
     codes: dict[str, str]
     blockHashes: dict[str, str]
+    source: str = ""
+    replayReceipts: msgspec.Raw = msgspec.Raw(b"[]")
+    verified: dict[str, Any] = {}
 
 
 class _Format(msgspec.Struct, frozen=True):
@@ -78,6 +82,13 @@ class Cassette:
     accounts: dict[str, RecordedAccount]
     codes: dict[str, str]
     block_hashes: dict[int, str]
+    receipts_json: bytes = b"[]"
+
+    @property
+    def receipts(self) -> list[dict[str, Any]]:
+        """As the block's own run gave them: status, gas and logs. Nothing here says that they are right."""
+        receipts: list[dict[str, Any]] = msgspec.json.decode(self.receipts_json)
+        return receipts
 
     @property
     def number(self) -> int:
@@ -135,7 +146,7 @@ def load(path: Path, *, check: bool = True) -> Cassette:
     """
     file = _read(path)
     if check:
-        for wrong in (_wrong_header, _wrong_transactions, _wrong_code):
+        for wrong in (_wrong_block, _wrong_code):
             found = wrong(file)
             if found:
                 raise UserError(f"{path}: {found}: the file was changed or damaged, get a fresh copy")
@@ -149,7 +160,39 @@ def load(path: Path, *, check: bool = True) -> Cassette:
         accounts={address.lower(): account for address, account in file.accounts.items()},
         codes=file.codes,
         block_hashes={int(number, 0): block_hash for number, block_hash in file.blockHashes.items()},
+        receipts_json=bytes(file.replayReceipts),
     )
+
+
+def save(
+    path: Path,
+    block: Cassette,
+    accounts: dict[str, RecordedAccount],
+    codes: dict[str, str],
+    block_hashes: Mapping[int, str],
+    receipts: Sequence[dict[str, Any]],
+    source: str,
+) -> None:
+    """Writes a cassette of a block whose run gave ``receipts``, the header's. The same content gives the same bytes.
+    Raises UserError: it cannot be written there."""
+    file = _File(
+        format=FORMAT,
+        chainId=block.chain_id,
+        hardfork=block.hardfork,
+        parent=_Parent(hex(block.number - 1), block.parent_hash),
+        block=block.block,
+        rawTransactions=[to_hex(raw) for raw in block.raw_transactions],
+        accounts=accounts,
+        codes=dict(sorted(codes.items())),
+        blockHashes={hex(number): block_hash for number, block_hash in sorted(block_hashes.items(), reverse=True)},
+        source=source,
+        replayReceipts=msgspec.Raw(msgspec.json.encode(receipts)),
+        verified={"receiptsRoot": True, "gasUsed": True},
+    )
+    try:
+        path.write_bytes(gzip.compress(msgspec.json.encode(file), mtime=0))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _read(path: Path) -> _File:
@@ -169,8 +212,8 @@ def _read(path: Path) -> _File:
         raise UserError(f"{path}: not a cassette ({error}): get a fresh copy") from None
 
 
-def _wrong_header(file: _File) -> str:
-    block = file.block
+def wrong_block(block: dict[str, Any], raw_transactions: Sequence[bytes]) -> str:
+    """What about a block is not as its hash says; empty where all is."""
     try:
         fields = [_field(name, block[name]) for name in HEADER_FIELDS if block.get(name) is not None]
         expected = block["hash"]
@@ -181,17 +224,22 @@ def _wrong_header(file: _File) -> str:
         return f"the header has no {missing[0]}"
     if to_hex(keccak(rlp.encode(fields))) != expected:
         return f"the header's hash is not {expected}"
-    if file.parent.hash != block["parentHash"] or int(file.parent.number, 16) != int(block["number"], 16) - 1:
-        return "the state is not of the block's parent"
+    if ordered_root(raw_transactions) != block["transactionsRoot"]:
+        return "the transactions are not those of the header"
     return ""
 
 
-def _wrong_transactions(file: _File) -> str:
+def _wrong_block(file: _File) -> str:
     try:
-        root = ordered_root([to_bytes(raw) for raw in file.rawTransactions])
+        raws = [to_bytes(raw) for raw in file.rawTransactions]
     except ValueError:
         return "a transaction is not hexadecimal"
-    return "" if root == file.block["transactionsRoot"] else "the transactions are not those of the header"
+    wrong, block = wrong_block(file.block, raws), file.block
+    if wrong:
+        return wrong
+    if file.parent.hash != block["parentHash"] or int(file.parent.number, 16) != int(block["number"], 16) - 1:
+        return "the state is not of the block's parent"
+    return ""
 
 
 def _wrong_code(file: _File) -> str:

@@ -17,6 +17,7 @@ import msgspec
 
 from bot.abi import encode, keccak, to_bytes
 from bot.simulation.cassette import EMPTY_CODE, Cassette, RecordedAccount, load
+from bot.simulation.recorded_history import History, Unrecorded
 from bot.simulation.server_process import ServerProcess, serve
 
 PLAIN_SLOTS = 256
@@ -27,33 +28,35 @@ SOLADY_BALANCE_SEED = 0x87A211A2
 """Solady, ERC20.sol: balance slot = keccak(owner ‖ 8 zero bytes ‖ seed)."""
 ALLOWANCE_SLOTS = 16
 UNKNOWN = -32004
-PARENT_AGE = 12
+"""Code of the error for what is not recorded."""
+PARSE_ERROR, NO_METHOD, BAD_PARAMS = -32700, -32601, -32602  # JSON-RPC 2.0, 5.1
+
+UNMODIFIED, WHOLE = "unmodified", "whole"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-
-
-class _Unrecorded(Exception):
-    pass
 
 
 class CassetteServer(ServerProcess):
     """``with CassetteServer(path, fresh) as url:`` serves the cassette on loopback for that block.
 
     ``unmodified`` says that only the recorded block itself will run: an account whose code was not recorded ran none
-    in it, so it answers as one without code.
+    in it, so it answers as one without code. ``whole`` says that the block itself is known too.
     """
 
-    def __init__(self, path: Path, fresh: Iterable[str] = (), *, unmodified: bool = False) -> None:
-        mode = "unmodified" if unmodified else "open"
-        super().__init__("cassette", __name__, [str(path.resolve()), mode, *fresh])
+    def __init__(self, path: Path, fresh: Iterable[str] = (), *, unmodified: bool = False, whole: bool = False) -> None:
+        modes = f"{UNMODIFIED if unmodified else ''},{WHOLE if whole else ''}"
+        super().__init__("cassette", __name__, [str(path.resolve()), modes, *fresh])
 
 
 class Answers:
-    """Answers calls from a cassette."""
+    """Answers calls from a cassette: its head is the block before, whose state it has."""
 
-    def __init__(self, cassette: Cassette, fresh: Iterable[str] = (), *, unmodified: bool = False) -> None:
+    def __init__(
+        self, cassette: Cassette, fresh: Iterable[str] = (), *, unmodified: bool = False, whole: bool = False
+    ) -> None:
         self._cassette = cassette
+        self._history = History(cassette, whole=whole)
         self._unmodified = unmodified
         self._fresh = {address.lower() for address in fresh}
         self._zero = frozenset(_mapping_slots(self._fresh, cassette))
@@ -67,30 +70,50 @@ class Answers:
             "web3_clientVersion": lambda: "mevkit-cassette/1",
             "eth_blockNumber": lambda: hex(cassette.number - 1),
             "eth_gasPrice": lambda: cassette.block["baseFeePerGas"],
-            "eth_getBalance": lambda address, *_: self._account(address).balance,
-            "eth_getTransactionCount": lambda address, *_: self._account(address).nonce,
-            "eth_getCode": lambda address, *_: self._code(address),
-            "eth_getAccountInfo": lambda address, *_: self._info(address),
-            "eth_getStorageAt": lambda address, slot, *_: self._slot(address, slot),
-            "eth_getBlockByNumber": lambda number, *_: self._block(number),
+            "eth_getBalance": self._at_parent(lambda address: self._account(address).balance),
+            "eth_getTransactionCount": self._at_parent(lambda address: self._account(address).nonce),
+            "eth_getCode": self._at_parent(self._code),
+            "eth_getAccountInfo": self._at_parent(self._info),
+            "eth_getStorageAt": self._at_parent(self._slot, words=2),
+            **self._history.methods,
         }
 
     def answer(self, body: bytes) -> bytes:
         """The answer to the body of a request, or of a batch."""
-        request = _decode(body)
+        try:
+            request = _decode(body)
+        except msgspec.DecodeError:
+            return _encode(_error(None, PARSE_ERROR, "the request is not JSON"))
         if isinstance(request, list):
             return _encode([self._one(part) for part in request])
         return _encode(self._one(request))
 
     def _one(self, request: dict[str, Any]) -> dict[str, Any]:
-        method = self._methods.get(request["method"])
-        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request.get("id")}
-        if method is None:
-            return answer | {"error": {"code": -32601, "message": f"no method {request['method']} in a cassette"}}
         try:
-            return answer | {"result": method(*request.get("params", ()))}
-        except _Unrecorded as error:
-            return answer | {"error": {"code": UNKNOWN, "message": f"not recorded in the cassette: {error}"}}
+            name, number = request["method"], request.get("id")
+        except (TypeError, KeyError):
+            return _error(None, PARSE_ERROR, "the request names no method")
+        method = self._methods.get(name)
+        if method is None:
+            return _error(number, NO_METHOD, f"no method {name} in a cassette: ask a fork of it (mev fork up)")
+        try:
+            return {"jsonrpc": "2.0", "id": number, "result": method(*(request.get("params") or ()))}
+        except Unrecorded as error:
+            return _error(number, UNKNOWN, f"not recorded in the cassette: {error}")
+        except (TypeError, ValueError, LookupError, AttributeError):
+            return _error(number, BAD_PARAMS, f"{name} does not go with these parameters")
+
+    def _at_parent(self, ask: Callable[..., Any], words: int = 1) -> Callable[..., Any]:
+        """``ask``, with the block of the question behind its words: it has to be the one whose state this is."""
+
+        def method(*params: Any) -> Any:
+            block = params[words] if len(params) > words else "latest"
+            parent = self._cassette.number - 1
+            if self._history.number(block) != parent:
+                raise Unrecorded(f"state at block {block}, only that of block {parent}")
+            return ask(*params[:words])
+
+        return method
 
     def _account(self, address: str) -> RecordedAccount:
         address = address.lower()
@@ -99,7 +122,7 @@ class Answers:
             return account
         if address in self._fresh or int(address, 16) <= 0x100:  # precompiles have no state
             return RecordedAccount()
-        raise _Unrecorded(f"account {address}")
+        raise Unrecorded(f"account {address}")
 
     def _info(self, address: str) -> dict[str, str]:
         """Anvil's three questions in one."""
@@ -111,7 +134,7 @@ class Answers:
         if code is None and self._unmodified:
             return "0x"
         if code is None:
-            raise _Unrecorded(f"code of {address.lower()}")
+            raise Unrecorded(f"code of {address.lower()}")
         return code
 
     def _slot(self, address: str, slot: str) -> str:
@@ -119,7 +142,7 @@ class Answers:
         value = self._storage.get(address, {}).get(number)
         if value is None:
             if address not in self._fresh and number not in self._zero and not self._empty(address):
-                raise _Unrecorded(f"slot 0x{number:x} of {address}")
+                raise Unrecorded(f"slot 0x{number:x} of {address}")
             value = 0
         return f"0x{value:064x}"
 
@@ -129,43 +152,9 @@ class Answers:
         account = self._account(address)
         return account.nonexistent or (account.codeHash == EMPTY_CODE and int(account.nonce, 16) == 0)
 
-    def _block(self, number: str) -> dict[str, Any]:
-        """The parent, of which only number, hash and what follows from the block itself are known; or just a hash."""
-        parent = self._cassette.number - 1
-        wanted = parent if number in ("latest", "pending", "safe", "finalized") else int(number, 16)
-        known = {**self._cassette.block_hashes, parent: self._cassette.parent_hash}
-        if wanted not in known:
-            raise _Unrecorded(f"hash of block {wanted}")
-        return _stand_in(self._cassette, wanted, known[wanted])
 
-
-def _stand_in(cassette: Cassette, number: int, block_hash: str) -> dict[str, Any]:
-    """A header with the right number and hash; the rest is there because clients insist on it."""
-    block = cassette.block
-    zero = "0x" + "00" * 32
-    header: dict[str, Any] = dict.fromkeys(
-        ("parentHash", "stateRoot", "transactionsRoot", "receiptsRoot", "mixHash"), zero
-    )
-    header |= {name: block[name] for name in ("sha3Uncles", "gasLimit", "baseFeePerGas", "logsBloom")}
-    header |= {name: block[name] for name in ("blobGasUsed", "excessBlobGas") if name in block}
-    if "withdrawalsRoot" in block:
-        header |= {"withdrawalsRoot": zero, "withdrawals": []}
-    if "parentBeaconBlockRoot" in block:
-        header["parentBeaconBlockRoot"] = zero
-    return header | {
-        "number": hex(number),
-        "hash": block_hash,
-        "timestamp": hex(int(block["timestamp"], 16) - PARENT_AGE * (cassette.number - number)),
-        "miner": "0x" + "00" * 20,
-        "difficulty": "0x0",
-        "totalDifficulty": "0x0",
-        "nonce": "0x0000000000000000",
-        "extraData": "0x",
-        "size": "0x0",
-        "gasUsed": hex(int(block["gasLimit"], 16) // 2),  # half full: the base fee stays as it is
-        "transactions": [],
-        "uncles": [],
-    }
+def _error(number: Any, code: int, message: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}
 
 
 def _mapping_slots(fresh: Iterable[str], cassette: Cassette) -> Iterable[int]:
@@ -187,6 +176,7 @@ def _mapping_slots(fresh: Iterable[str], cassette: Cassette) -> Iterable[int]:
 
 
 if __name__ == "__main__":
-    file, mode, *created = sys.argv[1:]
-    answers = Answers(load(Path(file), check=False), created, unmodified=mode == "unmodified")
+    file, modes, *created = sys.argv[1:]
+    options = {name: name in modes.split(",") for name in (UNMODIFIED, WHOLE)}
+    answers = Answers(load(Path(file), check=False), created, **options)
     asyncio.run(serve(answers.answer))

@@ -49,31 +49,51 @@ class Proof:
     created: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A node that has run the block, and why it did not take a transaction, if so: then the block is not mined."""
+
+    rpc: JsonRpc
+    refused: str
+
+    async def matches(self, block: dict[str, Any]) -> bool:
+        """Whether it mined a block of the same receipts root."""
+        mined = None if self.refused else await self.rpc.call("eth_getBlockByNumber", block["number"], False)
+        return mined is not None and mined["receiptsRoot"] == block["receiptsRoot"]
+
+
 async def prove(cassette: Cassette) -> Proof:
     """Runs the block again. Raises AnvilFailed; a block that comes out differently is a Proof that does not match."""
-    async with replayed(cassette) as (rpc, url):
-        mined = await rpc.call("eth_getBlockByNumber", hex(cassette.number), False)
-        if mined is None or mined["receiptsRoot"] != cassette.block["receiptsRoot"]:
-            return Proof(matches=False)
-        return await _outcome(rpc, url, cassette)
+    with CassetteServer(cassette.path, unmodified=True) as url:
+        async with run_on(cassette, url) as run:
+            if not await run.matches(cassette.block):
+                return Proof(matches=False)
+            return await _outcome(run.rpc, url, cassette)
 
 
 @asynccontextmanager
 async def replayed(cassette: Cassette) -> AsyncIterator[tuple[JsonRpc, str]]:
     """A node under the block's own rules that has mined it, and the server that it is forked from."""
     with CassetteServer(cassette.path, unmodified=True) as url:
-        async with Anvil(
-            hardfork=cassette.hardfork,
-            chain_id=cassette.chain_id,
-            fork_url=url,
-            fork_block=cassette.number - 1,
-            args=BARE,
-        ) as node:
-            await _mine(node.rpc, cassette)
-            yield node.rpc, url
+        async with run_on(cassette, url) as run:
+            yield run.rpc, url
 
 
-async def _mine(rpc: JsonRpc, cassette: Cassette) -> None:
+@asynccontextmanager
+async def run_on(cassette: Cassette, url: str) -> AsyncIterator[Rerun]:
+    """The block, run on the state of any node that has the one before it; of the cassette only the block is used."""
+    async with Anvil(
+        hardfork=cassette.hardfork,
+        chain_id=cassette.chain_id,
+        fork_url=url,
+        fork_block=cassette.number - 1,
+        args=BARE,
+    ) as node:
+        yield Rerun(node.rpc, await _mine(node.rpc, cassette))
+
+
+async def _mine(rpc: JsonRpc, cassette: Cassette) -> str:
+    """Why the block could not be mined, if so: in part it would say nothing more."""
     block = cassette.block
     await rpc.call("anvil_setCoinbase", block["miner"])
     await rpc.call("anvil_setNextBlockBaseFeePerGas", block["baseFeePerGas"])
@@ -86,9 +106,10 @@ async def _mine(rpc: JsonRpc, cassette: Cassette) -> None:
                 await rpc.call("eth_sendTransaction", _unsigned(block["transactions"][index], cassette.senders[index]))
             else:
                 await rpc.call("eth_sendRawTransaction", to_hex(raw))
-        except RpcError:
-            return  # a block that cannot even be sent does not match, and mined in part it says nothing more
+        except RpcError as error:
+            return f"transaction {index} is refused: {error.message}"
     await rpc.call("evm_mine")
+    return ""
 
 
 def _unsigned(transaction: dict[str, Any], sender: str) -> dict[str, Any]:

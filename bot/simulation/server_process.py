@@ -6,11 +6,15 @@ import asyncio
 import socket
 import sys
 from asyncio.trsock import TransportSocket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from bot.errors import UserError
 from bot.simulation.process import Child, wait_for_line
 
 START_SECONDS = 30.0
+
+Answerer = Callable[[bytes], bytes | Awaitable[bytes]]
+"""From the body of a request to the body of its answer."""
 
 
 class ServerProcess:
@@ -44,23 +48,43 @@ def announce(listening: socket.socket | TransportSocket) -> None:
     print(f"Listening on {host}:{port}", flush=True)
 
 
-async def serve(answer: Callable[[bytes], bytes]) -> None:
-    """Answers bodies of POST requests on a free port of loopback, until it is killed."""
-    server = await asyncio.get_running_loop().create_server(lambda: _Http(answer), "127.0.0.1", 0)
+async def serve(answer: Answerer, port: int = 0) -> None:
+    """Answers bodies of POST requests on loopback (``port`` 0 is a free one), until it is killed."""
+    server = await listen(answer, port)
     announce(server.sockets[0])
     await server.serve_forever()
+
+
+async def listen(answer: Answerer, port: int = 0) -> asyncio.Server:
+    """The same, in this process: answers until the server is closed. Raises OSError when the port is taken."""
+    return await asyncio.get_running_loop().create_server(lambda: _Http(answer), "127.0.0.1", port)
+
+
+def check_free(port: int) -> None:
+    """Raises UserError when something listens on this port of loopback already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            raise UserError(f"port {port} is taken: stop what listens there, or choose another (--port)") from None
 
 
 class _Http(asyncio.Protocol):
     """As much of HTTP/1.1 as the clients of a node use: requests with a length, connections kept, no pipelining."""
 
-    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+    def __init__(self, answer: Answerer) -> None:
         self._answer = answer
         self._buffer = bytearray()
+        self._pending: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport  # asyncio has set TCP_NODELAY
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._pending is not None:
+            self._pending.cancel()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -72,7 +96,18 @@ class _Http(asyncio.Protocol):
             return
         body = bytes(self._buffer[end + 4 : whole])
         del self._buffer[:whole]
-        self._transport.write(response(self._answer(body)))
+        answer = self._answer(body)
+        if isinstance(answer, bytes):
+            self._transport.write(response(answer))
+        else:
+            self._pending = asyncio.ensure_future(self._when_ready(answer))
+
+    async def _when_ready(self, answer: Awaitable[bytes]) -> None:
+        try:
+            self._transport.write(response(await answer))
+        except Exception:
+            self._transport.abort()  # a client that waited would wait for ever
+            raise
 
 
 def response(body: bytes) -> bytes:
