@@ -14,13 +14,13 @@ MOST_LINES = {"bot": 450, "scripts": 450, "contracts": 450, "tests": 500}
 
 FLOORS = (
     ("errors", "paths", "abi", "jsonrpc", "engine", "amm", "lending", "simulation", "ledger"),
-    ("market", "chain", "risk", "devnet"),
+    ("market", "chain", "risk", "devnet", "inspection"),
     ("strategies", "execution"),
     ("cli",),
 )
 FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 
-PURE = ("amm", "lending", "market", "strategies")
+PURE = ("amm", "lending", "market", "inspection", "strategies")
 """Packages of values and functions: nothing that reads a clock, a file or the network, and no randomness."""
 IMPURE_PACKAGES = {"chain", "simulation", "ledger", "devnet", "execution", "jsonrpc", "paths", "cli"}
 IMPURE_MODULES = {

@@ -1,0 +1,1 @@
+"""Liquidations, one file a protocol family."""

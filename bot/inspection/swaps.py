@@ -1,0 +1,76 @@
+"""All swaps of a transaction, over the registry of protocols."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.inspection.protocols import (
+    balancer,
+    bancor,
+    comet,
+    curve,
+    maker_psm,
+    one_inch,
+    uniswap_v2,
+    uniswap_v3,
+    uniswap_v4,
+    vaults,
+    zero_ex,
+)
+from bot.inspection.swap import Protocol, Swap
+from bot.inspection.transfers import Flow
+
+PROTOCOLS: tuple[Protocol, ...] = (
+    uniswap_v2.PROTOCOL,
+    uniswap_v3.PROTOCOL,
+    uniswap_v4.PROTOCOL,
+    curve.PROTOCOL,
+    balancer.V1,
+    balancer.V2,
+    zero_ex.PROTOCOL,
+    bancor.PROTOCOL,
+    one_inch.PROTOCOL,
+    maker_psm.PROTOCOL,
+    vaults.PROTOCOL,
+    comet.PROTOCOL,
+)
+_EVENTS = {topic: reader for protocol in PROTOCOLS for topic, reader in protocol.events.items()}
+_EXACT = frozenset(protocol.name for protocol in PROTOCOLS if protocol.exact)
+_FUNCTIONS = {selector: reader for protocol in PROTOCOLS for selector, reader in protocol.functions.items()}
+
+
+def swaps(flow: Flow) -> list[Swap]:
+    """In order. By logs where there are any, and of pools that left none that is known by calls that answer with both
+    amounts (their places come behind the logs'); else by calls. What looks like a protocol's and is not is passed over.
+    """
+    if flow.tx.logs is None:
+        return from_calls(flow)
+    logged = from_logs(flow)
+    known = {swap.pool for swap in logged}
+    unlogged = (swap for swap in from_calls(flow) if swap.protocol in _EXACT and swap.pool not in known)
+    return [*logged, *(replace(swap, at=swap.at + len(flow.tx.logs)) for swap in unlogged)]
+
+
+def from_logs(flow: Flow) -> list[Swap]:
+    found = []
+    for at, log in enumerate(flow.tx.logs or ()):
+        reader = _EVENTS.get(log.topics[0]) if log.topics else None
+        if reader is not None:
+            try:
+                found.append(reader(flow, at))
+            except (ValueError, IndexError):  # another contract's event of the same name
+                continue
+    return [swap for swap in found if swap is not None]
+
+
+def from_calls(flow: Flow) -> list[Swap]:
+    """Proxies pass a call on by delegatecall: only what was called counts."""
+    found = []
+    for place in flow.calls:
+        reader = _FUNCTIONS.get(place.call.selector) if place.call.kind == "call" else None
+        if reader is not None:
+            try:
+                found.append(reader(flow, place))
+            except ValueError:
+                continue
+    return [swap for swap in found if swap is not None]
