@@ -90,7 +90,7 @@ async def check(
     """The tokens with a verdict each, in order. ``pools`` are as of block ``on`` (a tag or a 0x number), trades are in
     ``block``, the next. ``progress`` is told how many of how many are done. Raises RpcUnreachable."""
     ways = _ways(pools, bases)
-    funds: dict[str, asyncio.Task[int | None]] = {}
+    funds: dict[str, asyncio.Task[Balances | None]] = {}
     room, done = asyncio.Semaphore(AT_ONCE), 0
 
     async def one(token: TokenInfo) -> TokenInfo:
@@ -156,7 +156,7 @@ async def _judge(
     rpc: JsonRpc,
     token: TokenInfo,
     ways: Sequence[_Way],
-    funds: dict[str, asyncio.Task[int | None]],
+    funds: dict[str, asyncio.Task[Balances | None]],
     block: BlockContext,
     on: str,
 ) -> TokenInfo:
@@ -164,13 +164,13 @@ async def _judge(
     judged = replace(token, why="it has no v2 or v3 pool with a base token")
     for way in ways[:TRIED]:
         if way.base not in funds:  # asked once
-            funds[way.base] = asyncio.create_task(_balance_slot(rpc, way.base, on))
-        slot = await funds[way.base]
-        if slot is None:
+            funds[way.base] = asyncio.create_task(find_balances(rpc, way.base, on))
+        balances = await funds[way.base]
+        if balances is None:
             judged = replace(token, why=f"nobody knows where {way.base} keeps balances")
             continue
         try:
-            judged, bought = await _Trial(rpc, token, way, slot, block, on).run()
+            judged, bought = await _Trial(rpc, token, way, balances.of(TRADER), block, on).run()
         except RpcError as error:
             judged, bought = replace(token, why=str(error)), False
         except (NoLiquidity, UnknownState) as error:
@@ -211,7 +211,7 @@ class _Trial:
         results = await self._simulate([*buy, self._balance(way.token, TRADER)])
         failed = next((result for result in results if not result.success), None)
         if failed is not None:
-            why = f"buying through {pool.id}: {_reason(failed)}"
+            why = f"buying through {pool.id}: {reason(failed)}"
             return replace(token, verdict=Verdict.UNSELLABLE, why=why), False
         after = pool
         for log in (log for result in results for log in result.logs if log.address == (pool.keeper or pool.contract)):
@@ -240,7 +240,7 @@ class _Trial:
         moved = (("a transfer", results[0], results[1]), ("a transfer back", results[2], results[3]))
         for name, transfer, balance in moved:
             if not transfer.success or not balance.success:
-                return self._unsellable(f"{name}: {_reason(balance if transfer.success else transfer)}")
+                return self._unsellable(f"{name}: {reason(balance if transfer.success else transfer)}")
             if abi.uint(balance.output) != held:
                 return self._lost(abi.uint(balance.output), held, name)
         before, *sold, pooled, earned = results[4:]
@@ -250,7 +250,7 @@ class _Trial:
                 return self._lost(came, held, "selling")
         for result in (*sold, before, pooled, earned):
             if not result.success:
-                return self._unsellable(f"selling through {after.id}: {_reason(result)}")
+                return self._unsellable(f"selling through {after.id}: {reason(result)}")
         if abi.uint(earned.output) != back:
             return self._unsellable(f"selling through {after.id}: paid {abi.uint(earned.output)}, not {back}")
         return replace(self._token, verdict=Verdict.OK, why=f"bought and sold through {after.id}")
@@ -308,15 +308,28 @@ def _payer(token0: str, token1: str) -> bytes:
 # --- what tokens say --------------------------------------------------------------------------------------------------
 
 
-async def _balance_slot(rpc: JsonRpc, token: str, on: str) -> int | None:
-    """Where the token keeps the trader's balance; None where that is nowhere usual. Raises RpcUnreachable."""
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """The mapping in which a token keeps balances: its slot, and whether it is laid out as Vyper does."""
+
+    slot: int
+    vyper: bool = False
+
+    def of(self, owner: str) -> int:
+        """The slot of an owner's balance."""
+        if self.vyper:
+            return int.from_bytes(keccak(abi.encode(self.slot) + abi.encode(owner)), "big")
+        return mapping_slot(int(owner, 16), self.slot)
+
+
+async def find_balances(rpc: JsonRpc, token: str, on: str) -> Balances | None:
+    """Where the token keeps balances; None where that is nowhere usual. Raises RpcUnreachable."""
     told = 10**9 + 7
-    places = [int.from_bytes(keccak(abi.encode(place) + abi.encode(TRADER)), "big") for place in range(PLAIN_SLOTS)]
-    places += [mapping_slot(int(TRADER, 16), place) for place in (*range(PLAIN_SLOTS), ERC7201_ERC20)]
+    places = [Balances(slot, vyper=True) for slot in range(PLAIN_SLOTS)]
+    places += [Balances(slot) for slot in (*range(PLAIN_SLOTS), ERC7201_ERC20)]
     asked = {"to": token, "data": abi.to_hex(abi.call("balanceOf(address)", TRADER))}
-    answers = await rpc.batch(
-        [("eth_call", [asked, on, overrides({token: AccountDiff(slots={place: told})})]) for place in places]
-    )
+    states = [overrides({token: AccountDiff(slots={place.of(TRADER): told})}) for place in places]
+    answers = await rpc.batch([("eth_call", [asked, on, state]) for state in states])
     for place, answer in zip(places, answers, strict=True):
         if isinstance(answer, str) and answer != "0x" and int(answer, 16) == told:
             return place
@@ -339,7 +352,7 @@ def _text(answer: bytes | None) -> str:
     return text if text.isprintable() else ""
 
 
-def _reason(result: CallResult) -> str:
+def reason(result: CallResult) -> str:
     """Of a failure; Error(string)'s words where there are any."""
     if result.output[:4] == abi.selector("Error(string)"):
         return _text(result.output[4:]) or result.error
