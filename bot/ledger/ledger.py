@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Table, func, insert, select
 
-from bot.engine.types import Intent, Opportunity, Outcome, Reason
+from bot.engine.types import Intent, Opportunity, Outcome, Reason, Signal
+from bot.ledger import forecasts as f
 from bot.ledger import queries as q
 from bot.ledger import schema as s
 from bot.ledger.nonces import Key, Nonces
@@ -158,6 +159,13 @@ class Ledger(Reader):
         if rows:
             with self._write() as connection:
                 connection.execute(insert(s.opportunities), rows)
+
+    def record_forecasts(self, signals: Sequence[Signal]) -> None:
+        """What signals foretell, and whether it came true (bot.ledger.forecasts), many in one commit."""
+        run = self._current()
+        if signals:
+            with self._write() as connection:
+                f.write(connection, run, signals, self._clock())
 
     def record_intent(self, intent: Intent, relays: Sequence[str] = ()) -> list[int]:
         """Journals the intent, and that it is about to go to ``relays``, in one commit; send only after it returned.

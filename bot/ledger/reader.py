@@ -11,6 +11,7 @@ from typing import Self
 
 from sqlalchemy import Connection, func, select
 
+from bot.ledger import forecasts as f
 from bot.ledger import queries as q
 from bot.ledger import schema as s
 from bot.ledger.records import Entry, Run, Summary
@@ -98,3 +99,15 @@ class Reader:
                 .where(s.intents.c.run == run)
             ).all()
         return q.sum_up(about, found or 0, submitted or 0, rows)
+
+    def forecasts(
+        self, kind: str | None = None, subject: str | None = None, limit: int | None = None
+    ) -> list[f.Forecast]:
+        """The last ``limit``, newest first; of a kind (or its beginning), about an address."""
+        with self._transaction() as connection:
+            return f.read(connection, kind, subject, limit)
+
+    def tallies(self, chain_id: int | None = None) -> f.Tallies:
+        """How many forecasts came true, over all runs on a chain."""
+        with self._transaction() as connection:
+            return f.tallies(connection, chain_id)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -33,13 +34,16 @@ from sqlalchemy import (
     create_engine,
     event,
     exc,
+    inspect,
     text,
 )
 
 from bot.errors import UserError
 
 APPLICATION_ID = int.from_bytes(b"mevk", "big")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+OLDER = (1,)
+"""Versions that lack whole tables only: a writer adds them when it opens the file, a reader finds them empty."""
 BUSY_SECONDS = 5.0
 
 
@@ -175,6 +179,34 @@ outcomes = _table(
     Index("outcomes_of_intent", "run", "intent"),
     Index("outcomes_by_reason", "reason", "ended_ns"),
 )
+forecasts = _table(
+    "forecasts",
+    _of_run(),
+    _text("id"),
+    _text("kind"),
+    _text("subject"),
+    _text("tx"),
+    _int("block_number"),
+    _int("due_block"),
+    Column("confidence", Float, nullable=False),
+    _text("data"),
+    _int("made_ns"),
+    UniqueConstraint("run", "id"),
+    Index("forecasts_of_kind", "kind", "subject"),
+)
+"""What signals foretold, with the probability that they gave it."""
+
+forecast_outcomes = _table(
+    "forecast_outcomes",
+    _of_run(),
+    _text("forecast"),
+    _int("happened"),
+    _int("block_number"),
+    _int("known_ns"),
+    ForeignKeyConstraint(["run", "forecast"], ["forecasts.run", "forecasts.id"]),
+    UniqueConstraint("run", "forecast"),
+)
+"""Whether it came true. A forecast without an outcome is not due yet, or nobody looked when it was."""
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -252,7 +284,7 @@ def _prepare(connection: Connection, path: Path, writable: bool) -> None:
         raise LedgerError(f"the ledger {path} is empty: `mev demo` or `mev run` writes one")
     if not fresh and application != APPLICATION_ID:
         raise LedgerError(f"{path} is a database, but not a ledger of mevkit: name another file")
-    if not fresh and version != SCHEMA_VERSION:
+    if not fresh and version not in (SCHEMA_VERSION, *OLDER):
         raise LedgerError(
             f"the ledger {path} has schema version {version} and this mevkit knows {SCHEMA_VERSION}: "
             "use the mevkit that wrote it, or name another file"
@@ -265,17 +297,18 @@ def _prepare(connection: Connection, path: Path, writable: bool) -> None:
         raise LedgerError(_damaged(path, found))
     driver.execute("PRAGMA journal_mode = WAL")
     driver.execute("PRAGMA synchronous = FULL")
-    if fresh:
+    if fresh or version != SCHEMA_VERSION:
         _create(connection)
 
 
 def _create(connection: Connection) -> None:
-    """All tables or none: SQLite's DDL is transactional."""
+    """All tables that are missing, or none: SQLite's DDL is transactional."""
     with connection.begin():
-        if connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID:
+        if connection.exec_driver_sql("PRAGMA user_version").scalar() == SCHEMA_VERSION:
             return  # another process was first
-        metadata.create_all(connection, checkfirst=False)
-        for table in metadata.tables:
+        there = set(inspect(connection).get_table_names())
+        metadata.create_all(connection)
+        for table in metadata.tables.keys() - there:
             for verb in ("UPDATE", "DELETE"):
                 connection.execute(
                     text(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ledger_samples import SENDER, USDC, WETH, intent, opportunity
 from sqlalchemy.exc import IntegrityError
 
-from bot.engine.types import Outcome, Reason
+from bot.engine.types import Outcome, Reason, Signal
 from bot.ledger.ledger import FencedOut, Ledger
 from bot.ledger.reader import Reader
 from bot.ledger.records import Entry, RunKind
@@ -113,11 +113,16 @@ def test_facts_cannot_be_changed_or_deleted(path: Path) -> None:
         ledger.record_opportunities([opportunity()])
         ledger.record_answer(put(ledger, "a")[0])
         ledger.record_outcome(Outcome("a", Reason.STALE))
+        foretold = {"id": "a", "kind": "whale pending", "due_block": 9}
+        ledger.record_forecasts([Signal("whales", SENDER, "0x", 4, 1, 0.5, "", {"forecast": foretold})])
+        ledger.record_forecasts(
+            [Signal("whales", SENDER, "0x", 9, 2, None, "", {"came_true": {"id": "a", "happened": 1}})]
+        )
         ledger.end_run()
     raw = sqlite3.connect(path)
     tables = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     ours = [name for name in tables if not name.startswith("sqlite_")]
-    assert len(ours) == 8
+    assert len(ours) == 10
     for table in ours:
         assert raw.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 1, table  # noqa: S608
         for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET seq = seq + 1"):  # noqa: S608
