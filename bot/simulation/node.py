@@ -1,4 +1,4 @@
-"""A node as an EVM: the second opinion (eth_simulateV1), and what a block changed (debug_traceBlockByNumber)."""
+"""A node as an EVM: the second opinion (eth_simulateV1), and what a block changed (debug_traceBlock…)."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ async def simulate(
     Raises RpcUnreachable, and RpcError for any other refusal: anvil 1.7.1 refuses deployments here. Where every call
     pays the base fee, BASEFEE is the block's; a call with a lower gas price makes the node take it as 0.
     """
-    request = {
+    asked = {
         "blockStateCalls": [
             {
                 "blockOverrides": _block(block),
                 "stateOverrides": overrides(state or {}),
-                "calls": [_call(call) for call in calls],
+                "calls": [request(call) for call in calls],
             }
         ],
         "validation": all(call.gas_price >= block.base_fee for call in calls),
     }
     try:
-        answer = await rpc.call("eth_simulateV1", request, on)
+        answer = await rpc.call("eth_simulateV1", asked, on)
     except RpcError as error:
         if error.code in REFUSED:
             return [CallResult(False, 0, b"", (), error.message)] * len(calls)
@@ -51,13 +51,15 @@ async def simulate(
     return [_result(result) for result in answer[0]["calls"]]
 
 
-async def state_diffs(rpc: JsonRpc, block_number: int) -> list[StateDiff]:
-    """What each transaction of a block changed, in order.
+async def state_diffs(rpc: JsonRpc, block: int | str) -> list[StateDiff]:
+    """What each transaction of a block changed, in order. ``block`` is its number, or its hash: the block at a number
+    may be another by the time it is traced.
 
     Not among them: withdrawals, the block reward of old, and the system calls at a block's beginning. Raises RpcError
     when the node has no tracer, RpcUnreachable.
     """
-    traces = await rpc.call("debug_traceBlockByNumber", hex(block_number), PRESTATE_DIFF)
+    method = "debug_traceBlockByHash" if isinstance(block, str) else "debug_traceBlockByNumber"
+    traces = await rpc.call(method, block if isinstance(block, str) else hex(block), PRESTATE_DIFF)
     return [from_trace(trace["result"]) for trace in traces]
 
 
@@ -72,8 +74,9 @@ def _block(block: BlockContext) -> dict[str, str]:
     }
 
 
-def _call(call: Call) -> dict[str, Any]:
-    request: dict[str, Any] = {
+def request(call: Call) -> dict[str, Any]:
+    """A call as a node takes it."""
+    fields: dict[str, Any] = {
         "from": call.sender,
         "input": to_hex(call.data),
         "gas": hex(call.gas),
@@ -81,13 +84,13 @@ def _call(call: Call) -> dict[str, Any]:
         "value": hex(call.value),
     }
     if call.to is not None:
-        request["to"] = call.to
+        fields["to"] = call.to
     if call.access_list:
-        request["accessList"] = [
+        fields["accessList"] = [
             {"address": address, "storageKeys": [f"0x{slot:064x}" for slot in slots]}
             for address, slots in call.access_list
         ]
-    return request
+    return fields
 
 
 def _result(result: dict[str, Any]) -> CallResult:

@@ -12,6 +12,8 @@ How pyrevm 0.3.7 works decides how it is used here (its src/evm.rs, src/executor
   contract which meters gas by it comes out differently) and GASLIMIT what the constructor was given.
 - Raw code is analysed at every call; code that was deployed is stored analysed. So code passes once through a
   deployment in a scratch EVM.
+- An access list given to pyrevm would stay warm for ever. So its entries are read within the run, which warms them
+  until it is rolled back, and what they cost is added.
 - It holds the GIL, also while it reads from the node: never fork from a server in the same process.
 """
 
@@ -28,11 +30,13 @@ import pyrevm
 
 from bot.abi import keccak
 from bot.engine.types import AccountDiff, Log, StateDiff
+from bot.simulation.rules import SPECS, Doubt, doubts, floor_gas, list_gas, refusal
 from bot.simulation.state import absorb
 from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState
 
-SPEC = "Cancun"  # the newest that pyrevm knows; the name is case-sensitive and a wrong one means LATEST silently
 GAS_LIMIT = 60_000_000
+SENDER_HAS_CODE = "RejectCallerWithCode"
+REFUND_SHARE = 5  # of the gas, at most (EIP-3529)
 
 ANALYSIS_PADDING = 33  # zero bytes behind analysed code (revm-interpreter 4.0.0, analysis.rs)
 
@@ -42,15 +46,25 @@ _HALT_REASON = re.compile(r"reason: (.*?), gas_used")
 
 
 class ForkEvm:
-    """The state of the node at ``url`` after ``block_number``, and whatever ``apply`` put on top.
+    """The state of the node at ``url`` after ``block``, and whatever ``apply`` put on top. By its number that is the
+    block at that height when the state is read, by its hash no other, be the chain reorganised or another node asked.
 
     Raises UnrecordedState when the node cannot give a piece of state; the EVM stays usable. ``gas_limit`` is the
-    block's, also the most a call may ask for.
+    block's, also the most a call may ask for. ``hardfork`` is the chain's, by anvil's name: where it is newer than
+    Cancun, the rules that pyrevm does not know show as doubts (bot.simulation.rules).
     """
 
-    def __init__(self, url: str, block_number: int, *, chain_id: int = 1, gas_limit: int = GAS_LIMIT) -> None:
-        self._url, self._block_number = url, block_number
-        self._chain_id, self._gas_limit = chain_id, gas_limit
+    def __init__(
+        self,
+        url: str,
+        block: int | str,
+        *,
+        chain_id: int = 1,
+        gas_limit: int = GAS_LIMIT,
+        hardfork: str = "cancun",
+    ) -> None:
+        self._url, self._at = url, block if isinstance(block, str) else hex(block)
+        self._chain_id, self._gas_limit, self._hardfork = chain_id, gas_limit, hardfork
         self._applied: StateDiff = {}
         self._open()
 
@@ -58,9 +72,9 @@ class ForkEvm:
         self._evm = pyrevm.EVM(
             env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=self._chain_id)),
             fork_url=self._url,
-            fork_block=hex(self._block_number),
+            fork_block=self._at,
             gas_limit=self._gas_limit,
-            spec_id=SPEC,
+            spec_id=SPECS[self._hardfork],
         )
         self._block: BlockContext | None = None
         self._ready: set[str] = set()  # accounts whose code is analysed
@@ -135,11 +149,11 @@ class ForkEvm:
 
     # --- execution ----------------------------------------------------------------------------------------------------
 
-    def run(self, calls: Sequence[Call], block: BlockContext) -> list[CallResult]:
+    def run(self, calls: Sequence[Call], block: BlockContext, *, doubtful: bool = False) -> list[CallResult]:
         """Runs ``calls`` as transactions one after the other, and rolls everything back.
 
-        A call that cannot start (balance or gas limit too low) fails with gas 0 and says why. Raises UnrecordedState;
-        ValueError for a call with an access list, whose entries would stay warm for ever.
+        A call that cannot start (balance or gas limit too low) fails with gas 0 and says why. ``doubtful`` asks for
+        the results' doubts, which takes some time. Raises UnrecordedState.
         """
         self._enter(block)
         evm = self._evm
@@ -150,6 +164,8 @@ class ForkEvm:
             with self._rolled_back():
                 for place, call in enumerate(calls):
                     result = self._transact(call)
+                    if doubtful:
+                        result = self._doubted(call, result, place)
                     results.append(result)
                     if place < len(calls) - 1 and result.gas_used:
                         self._settle(call, result.gas_used, block)
@@ -210,9 +226,42 @@ class ForkEvm:
         self._block = block
 
     def _transact(self, call: Call) -> CallResult:
+        refused = refusal(call, self._hardfork)
+        if refused:
+            return CallResult(False, 0, b"", (), refused)
+        if not call.access_list:
+            return self._floored(call, self._message(call))
+        needed, listed = call.gas * call.gas_price + call.value, list_gas(call)
+        if self._evm.basic(call.sender).balance < needed:
+            return CallResult(False, 0, b"", (), f"the sender has less than the {needed} wei that it may cost")
+        for address, slots in call.access_list:
+            self._evm.basic(address)
+            for slot in slots:
+                self._evm.storage(address, slot)
+        result = self._message(replace(call, gas=max(call.gas - listed, 0)))
+        if result.gas_used:
+            result = replace(result, gas_used=result.gas_used + listed)
+        return self._floored(call, result)
+
+    def _floored(self, call: Call, result: CallResult) -> CallResult:
+        least = floor_gas(call, self._hardfork)
+        return replace(result, gas_used=least) if 0 < result.gas_used < least else result
+
+    def _doubted(self, call: Call, result: CallResult, place: int) -> CallResult:
+        evm, last = self._evm, self._evm.result
+        if not result.gas_used:  # nothing ran; newer rules let the sender have code that is another's
+            return replace(result, doubts=(Doubt.DELEGATED,)) if SENDER_HAS_CODE in result.error else result
+        found: list[str] = [Doubt.WARM] if place else []
+        if call.access_list and result.success and last is not None and last.gas_refunded:
+            before = result.gas_used - list_gas(call) + last.gas_refunded
+            found += [Doubt.REFUND] if last.gas_refunded >= before // REFUND_SHARE else []
+        if not result.success:
+            found.append(Doubt.FAILED)  # reverting takes what was loaded out of the journal
+        held = ((at, info.code_hash or b"", info.code or b"") for at, info in evm.journal_state.items())
+        return replace(result, doubts=(*found, *doubts(held, self._hardfork)))
+
+    def _message(self, call: Call) -> CallResult:
         evm = self._evm
-        if call.access_list:
-            raise ValueError("an access list would stay warm in this EVM: ask the node")
         evm.reset_transient_storage()
         terms: Any = {"value": call.value, "gas": call.gas, "gas_price": call.gas_price}
         try:
@@ -314,7 +363,7 @@ def _bare(code: bytes, code_hash: bytes) -> bytes:
 @lru_cache(maxsize=1024)
 def _analysed(code: bytes) -> pyrevm.AccountInfo:
     """An account with this code as revm keeps it after a deployment. What cannot be deployed (0xef…) stays raw."""
-    scratch = pyrevm.EVM(env=pyrevm.Env(cfg=pyrevm.CfgEnv(limit_contract_code_size=2 * len(code))), spec_id=SPEC)
+    scratch = pyrevm.EVM(env=pyrevm.Env(cfg=pyrevm.CfgEnv(limit_contract_code_size=2 * len(code))), spec_id="Cancun")
     # PUSH3 length, DUP1, PUSH1 11, PUSH0, CODECOPY, PUSH0, RETURN; then the code itself
     returner = b"\x62" + len(code).to_bytes(3, "big") + bytes.fromhex("80600b5f395ff3")
     try:

@@ -43,7 +43,8 @@ class Call:
 class CallResult:
     """``output`` is the return data, or the revert data; ``gas_used`` is what the sender pays for, after refunds.
 
-    ``error`` is empty on success. ``logs`` are empty on failure.
+    ``error`` is empty on success. ``logs`` are empty on failure. ``doubts`` are the reasons why it may come out
+    otherwise on the chain, where that was looked at (bot.simulation.rules).
     """
 
     success: bool
@@ -51,3 +52,9 @@ class CallResult:
     output: bytes
     logs: tuple[Log, ...]
     error: str = ""
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing speaks against its being what the chain would do."""
+        return not self.doubts

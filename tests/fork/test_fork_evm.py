@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
 from recorded import cassette_path
 
 from bot.abi import call, uint
+from bot.chain.node import Endpoints
+from bot.chain.upstream import Upstream
 from bot.devnet.deployment import account
 from bot.devnet.network import Devnet
 from bot.engine import decode
@@ -26,7 +28,6 @@ from bot.simulation.node import simulate, state_diffs
 from bot.simulation.revm import ForkEvm
 from bot.simulation.state import merge
 from bot.simulation.types import BlockContext, Call, CallResult, UnrecordedState
-from bot.simulation.upstream import Upstream
 
 SLOTS = 60 if os.environ.get("MEV_VERIFY") else 4
 BUILDER, RICH, SPARE = (account(number).address.lower() for number in (5, 7, 8))
@@ -175,8 +176,6 @@ async def test_call_that_cannot_start(world: World) -> None:
         assert (ours[0].success, ours[0].gas_used) == (nodes[0].success, nodes[0].gas_used) == (False, 0)
         assert ours[0].error
         assert nodes[0].error
-    with pytest.raises(ValueError, match="access list"):
-        world.evm.run([replace(tight, access_list=((RICH, ()),))], world.block)
 
 
 async def test_state_that_the_source_does_not_hold_is_named_and_survived() -> None:
@@ -218,7 +217,7 @@ async def test_node_without_a_tracer_or_state_says_so(world: World) -> None:
 async def test_hanging_node_is_not_waited_for(world: World) -> None:
     """pyrevm itself would wait for ever, and hold the GIL while it does."""
     net, block = world.net, world.block
-    with Upstream(net.node.http_url, patience=0.3) as url:
+    with Upstream([Endpoints.at(net.node.http_url)], patience=0.3) as url:
         evm = ForkEvm(url, block.number - 1, chain_id=31337, gas_limit=block.gas_limit)
         (swap, other, *_) = [call_of(tx, block.base_fee) for tx in await pending(net)]
         through = evm.run([swap], block)
