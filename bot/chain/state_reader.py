@@ -22,7 +22,7 @@ class StateReader:
 
     def __init__(self, rpc: JsonRpc, block: Block, following: tuple[int, int] | None = None) -> None:
         self._rpc = rpc
-        self._block = hex(block) if isinstance(block, int) else block
+        self._block: Any = hex(block) if isinstance(block, int) else block
         self._terms: list[Any] = []
         if following is not None:
             number, timestamp = following
@@ -30,8 +30,11 @@ class StateReader:
 
     @classmethod
     def before_next(cls, rpc: JsonRpc, head: Header, block_time: int) -> Self:
-        """The head's state, with contracts asked in the block behind it, ``block_time`` seconds later."""
-        return cls(rpc, head.number, (head.number + 1, head.timestamp + block_time))
+        """The head's state, with contracts asked in the block behind it, ``block_time`` seconds later. The head is
+        named by hash (EIP-1898): another node, or this one after a reorganisation, may have another at its height."""
+        reader = cls(rpc, head.number, (head.number + 1, head.timestamp + block_time))
+        reader._block = {"blockHash": head.hash}
+        return reader
 
     async def calls(self, calls: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
         """Return data of (to, calldata); None where it reverts, answers less than a word, or is not known."""
@@ -58,5 +61,7 @@ class StateReader:
 
     async def timestamp(self) -> int | None:
         """The block's time in seconds; None where it is not known."""
-        (answer,) = await self._rpc.batch([("eth_getBlockByNumber", [self._block, False])])
+        by_hash = isinstance(self._block, dict)
+        method, block = ("Hash", self._block["blockHash"]) if by_hash else ("Number", self._block)
+        (answer,) = await self._rpc.batch([(f"eth_getBlockBy{method}", [block, False])])
         return int(answer["timestamp"], 16) if isinstance(answer, dict) else None

@@ -11,15 +11,20 @@ import structlog
 from bot import abi
 from bot.chain.heads import HeadCollector
 from bot.chain.mempool import MempoolCollector
+from bot.chain.mev_share import MevShareCollector
+from bot.chain.nodes.pool import NodePool
 from bot.chain.pools import load_from
 from bot.chain.snapshot import Snapshot
 from bot.chain.state_reader import StateReader
+from bot.chain.swap_calls import swaps
+from bot.cli.beside import Beside
 from bot.cli.market_source import read_node
 from bot.cli.profile import Profile
+from bot.cli.signals import Signals
 from bot.engine.clock import Clock
 from bot.engine.decode import header
 from bot.engine.loop import Engine
-from bot.engine.types import Event, Header, NewHead, StateDiff
+from bot.engine.types import Event, Header, NewHead, StateDiff, Transaction
 from bot.errors import UserError
 from bot.execution.accounts import Operators
 from bot.execution.bid import BidPolicy
@@ -35,7 +40,7 @@ from bot.market.market import Market
 from bot.risk.limits import RiskGate
 from bot.simulation.fork import HeadFork
 from bot.strategies.gas import GasPolicy
-from bot.strategies.registry import strategies
+from bot.strategies.registry import quick
 
 _ATOKEN = 8
 """The word of Aave's DataTypes.ReserveDataLegacy that names it."""
@@ -78,14 +83,15 @@ class Bot:
     prover: Prover
     market: Market
     fork: HeadFork
+    mempool: MempoolCollector
+    signals: Signals
 
 
 async def assemble(
     profile: Profile,
     *,
     state_url: str,
-    ws: str,
-    node: JsonRpc,
+    nodes: NodePool,
     contract: str,
     ledger: Ledger,
     run: int,
@@ -97,14 +103,17 @@ async def assemble(
     overrides: StateDiff | None = None,
     known: Snapshot | None = None,
 ) -> Bot:
-    """Reads the market at the node's head, of ``known`` pools only where they are given, and wires the bot to follow it
+    """Reads the market at the nodes' head, of ``known`` pools only where they are given, and wires the bot to follow it
     from there. ``state_url`` is where revm reads
-    state (bot.simulation.upstream), ``contract`` the executor, ``book`` what lies behind its code, ``overrides`` state
+    state (bot.chain.nodes.upstream), ``contract`` the executor, ``book`` what lies behind its code, ``overrides`` state
     assumed on every head. Raises RpcUnreachable, and UserError where there is no market."""
-    taken = await _taken(profile, node, known)
+    taken = await _taken(profile, nodes, known)
     market, head = taken.market(profile.bot.max_hops), taken.head
     for address, why in {**taken.unknown, **market.unknown}.items():
         logger.warning("pool left out", pool=address, why=why)
+    gas = GasPolicy(profile.weth)
+    found = quick(market, gas)
+    signals = Signals(profile, market, gas, ledger, found)
     fork = HeadFork(
         state_url,
         head,
@@ -113,14 +122,17 @@ async def assemble(
         overrides=overrides,
         warm=sorted({account for pool in taken.pools for account in (pool.contract, pool.keeper) if account}),
         lacking=market.lacking,
+        wanted=lambda log: market.graph.slot_of(log) is not None,
+        subject=_subject,
+        watched=signals.watched,
     )
-    prover = Prover(fork, node, overrides)
+    prover = Prover(fork, nodes, overrides)
     executor = BundleExecutor(
         contract=contract,
         weth=profile.weth,
         fork=fork,
         prover=prover,
-        node=node,
+        node=nodes,
         ledger=ledger,
         risk=RiskGate(profile.limits(), ledger, clock),
         bids=BidPolicy(profile.bot.bid_share_bps, profile.bot.min_profit_wei),
@@ -130,18 +142,30 @@ async def assemble(
         run=run,
         clock=clock,
         book=book,
-        offers=await _offers(profile, node, head.number),
+        offers=await _offers(profile, nodes, head.number),
     )
     own = operators.addresses if operators else frozenset()
+    heads = HeadCollector(nodes, clock, head, profile.block_time)
+    mempool = MempoolCollector(nodes.streams, nodes, clock, own, fork)
+    hints = [MevShareCollector(profile.mev_share.reveal(), clock)] if profile.mev_share else []
     engine = Engine(
-        collectors=[HeadCollector(ws, node, clock, head), MempoolCollector(ws, node, clock, own)],
-        adapters=[executor, MarketFollower(market, node, taken), fork],
-        strategies=strategies(market, GasPolicy(profile.weth)),
+        collectors=[heads, mempool, *hints],
+        adapters=[executor, mempool, MarketFollower(market, nodes, taken), *signals.adapters, fork],
+        strategies=[*found, *signals.strategies],
+        background=[Beside(market, gas, profile.block_time)],
         executor=executor,
         clock=clock,
         rng=rng,
+        listener=signals.hear,
     )
-    return Bot(engine, executor, prover, market, fork)
+    return Bot(engine, executor, prover, market, fork, mempool, signals)
+
+
+def _subject(tx: Transaction) -> tuple[object, ...]:
+    """What calls of one router are told apart by: tokens and pools of the swaps that they ask for."""
+    return tuple(
+        ("" if swap.tokens else swap.target, swap.tokens, swap.pools) for swap in swaps(tx.to, tx.data, tx.value)
+    )
 
 
 async def _offers(profile: Profile, node: JsonRpc, block: int) -> list[Offer]:

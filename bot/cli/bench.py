@@ -24,7 +24,11 @@ app = typer.Typer()
 BENCHES: dict[str, tuple[str, str]] = {
     "gas": ("bot.cli.benches.gas", "the executor's gas against straight-line code for the same trade"),
     "market": ("bot.cli.benches.market", "search, sizing, quotes, routing and ingestion against other libraries"),
+    "soak": ("bot.cli.benches.soak", "10,000 messages of a mempool a second through the whole bot, and its ceiling"),
+    "simulate": ("bot.cli.benches.simulate", "a simulation in process, by a pool of processes, and by the node"),
+    "nodes": ("bot.cli.benches.nodes", "a call to a node beside web3.py, and what the pool of nodes adds to it"),
     "growth": ("bot.cli.benches.growth", "time and memory of the market at 1,000, 10,000 and 50,000 pools"),
+    "whales": ("bot.cli.benches.whales", "a whale's pending transaction to its signal, with 10,000 wallets watched"),
 }
 """Name, the module whose ``run`` gives its results, and what it measures."""
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bot import abi
 from bot.chain.discovery import Factories, from_tokens
+from bot.chain.nodes.pool import NodePool
 from bot.chain.pool_reader import PoolInfo
 from bot.chain.state_reader import StateReader
 from bot.cli.profile import Profile, load
@@ -91,7 +92,7 @@ class Listed(NamedTuple):
 
 
 async def _make(profile: Profile, most: int) -> Book:
-    async with JsonRpc(profile.node.http.reveal()) as node:
+    async with NodePool(profile.endpoints()) as node:
         infos = await _pools(node, profile)
         reader = StateReader(node, "latest")
         ask = [(profile.weth, abi.call("balanceOf(address)", info.id)) for info in infos]
@@ -108,7 +109,7 @@ async def _make(profile: Profile, most: int) -> Book:
 
 
 async def _check(book: Book, profile: Profile) -> list[str]:
-    async with JsonRpc(profile.node.http.reveal()) as node:
+    async with NodePool(profile.endpoints()) as node:
         infos = {info.id: info for info in await _pools(node, profile)}
     lenders = dict(_lenders(profile))
     said = (_wrong(entry, book, profile.weth, infos.get(entry.address), lenders) for entry in book.entries)

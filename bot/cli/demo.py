@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 
 from bot import abi
+from bot.chain.nodes.node import Endpoints
+from bot.chain.nodes.pool import NodePool
 from bot.cli.assembly import Bot, assemble
 from bot.cli.demo_report import DemoResult, Progress
 from bot.cli.deployment import book_of, deploy_executor
@@ -75,12 +77,14 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                 tokens=profile.units(),
                 version=version("mevkit"),
             )
-            async with Relay("devnet", net.relay_url, keys.ephemeral()) as relay:
+            async with (
+                Relay("devnet", net.relay_url, keys.ephemeral()) as relay,
+                NodePool([Endpoints("devnet", net.node.http_url, net.node.ws_url)]) as nodes,
+            ):
                 bot = await assemble(
                     profile,
                     state_url=net.node.http_url,
-                    ws=net.node.ws_url,
-                    node=net.node.rpc,
+                    nodes=nodes,
                     contract=contract,
                     ledger=ledger,
                     run=run,
@@ -90,6 +94,7 @@ async def _demo(blocks: int, seed: int, console: Console) -> DemoResult:
                     rng=random.Random(seed),
                     book=book,
                 )
+                await bot.fork.read(nodes, net.deployment.traders)  # who is not known yet is passed by others
                 before = await _weth_of(net, contract)
                 symbols = {token.address: token.symbol for token in profile.tokens}
                 await _while_running(bot, _slots(net, bot, ledger, run, blocks, Progress(console, symbols)))

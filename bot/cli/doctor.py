@@ -25,8 +25,8 @@ app = typer.Typer()
 
 SET_UP = "run `make setup`"
 
-_VARIABLE = re.compile(r'"(?:\$\{(\w+)\}|env:(\w+))"')
-"""A value of a profile that comes from the environment."""
+_VARIABLE = re.compile(r'^[^#\n]*"(?:\$\{(\w+)\}|env:(\w+))"', re.MULTILINE)
+"""A value of a profile that comes from the environment; not one in a comment."""
 
 
 @dataclass(frozen=True, slots=True)

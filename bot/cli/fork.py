@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bot.chain.node import Endpoints
-from bot.chain.nodes import NodePool
+from bot.chain.nodes.node import Endpoints
+from bot.chain.nodes.pool import NodePool
 from bot.cli import profile as profiles
 from bot.cli.fork_accounts import Funding, fund, parse
 from bot.cli.profile import Profile

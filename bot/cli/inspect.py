@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.chain.nodes import NodePool
+from bot.chain.nodes.pool import NodePool
 from bot.cli import profile as profiles
 from bot.cli.inspect_left import Left, left
 from bot.cli.inspect_source import KINDS, SECONDS, address, of_cassette, of_node, recording, wrapped_on

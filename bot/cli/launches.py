@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.chain.launches.report import Report, Severity, Verdict
-from bot.chain.nodes import NodePool
+from bot.chain.nodes.pool import NodePool
 from bot.cli.launch_source import LaunchSource
 from bot.cli.market_source import on_stderr
 from bot.cli.profile import checked_address

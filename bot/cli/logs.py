@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -43,6 +44,19 @@ def redact(text: str) -> str:
     return _URL.sub(_shorten, text)
 
 
+class _Stderr(io.TextIOBase):
+    """Whatever ``sys.stderr`` is when something is written: loggers are kept, and it may be another one by then."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+_STDERR = _Stderr()
+
+
 def set_up() -> None:
     """Configures structlog and the standard library's loggers. Raises UserError for an unknown level."""
     level = os.environ.get("MEV_LOG", "info").lower()
@@ -59,10 +73,10 @@ def set_up() -> None:
             structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_STDERR),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_STDERR)
     handler.setFormatter(_RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 

@@ -15,11 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.chain import snapshot
+from bot.chain.nodes.node import Endpoints
+from bot.chain.nodes.pool import NodePool
 from bot.chain.pools import load as load_pools
 from bot.chain.snapshot import Snapshot, differences
 from bot.cli.market_source import on_stderr, read_node
-from bot.cli.profile import HttpUrl, Profile
+from bot.cli.profile import Profile
 from bot.cli.profile import load as load_profile
+from bot.cli.urls import HttpUrl
 from bot.engine.decode import header
 from bot.errors import UserError
 from bot.jsonrpc import JsonRpc, RpcError
@@ -63,7 +66,7 @@ def take(
     if not out.parent.is_dir():
         raise UserError(f"{out} cannot be written: there is no folder {out.parent}")
     chosen = load_profile(profile)
-    taken = asyncio.run(_take(chosen, _node_url(chosen, url), from_block, checked))
+    taken = asyncio.run(_take(chosen, _nodes(chosen, url), from_block, checked))
     size = snapshot.save(taken, out)
     if as_json:
         print(json.dumps({"file": str(out), "bytes": size, **_summary(taken)}))
@@ -101,7 +104,7 @@ def check(
     At the snapshot's own block all must agree; the node has to have that block's state (an archive's, if it is old).
     """
     taken = snapshot.load(file)
-    report = asyncio.run(_check(taken, _node_url(load_profile(profile), url), at_head))
+    report = asyncio.run(_check(taken, _nodes(load_profile(profile), url), at_head))
     if as_json:
         print(json.dumps(report.json()))
     else:
@@ -115,17 +118,17 @@ def check(
 # --- snapshot ---------------------------------------------------------------------------------------------------------
 
 
-def _node_url(profile: Profile, url: str | None) -> str:
+def _nodes(profile: Profile, url: str | None) -> list[Endpoints]:
     if url is None:
-        return profile.node.http.reveal()
+        return profile.endpoints()
     try:
-        return HttpUrl(url).reveal()
+        return [Endpoints.at(HttpUrl(url).reveal())]
     except ValueError as error:
         raise UserError(f"--url: {error}") from None
 
 
-async def _take(profile: Profile, url: str, from_block: int | None, checked: bool) -> Snapshot:
-    async with JsonRpc(url) as node:
+async def _take(profile: Profile, nodes: list[Endpoints], from_block: int | None, checked: bool) -> Snapshot:
+    async with NodePool(nodes) as node:
         return await read_node(profile, node, from_block=from_block, checked=checked, progress=on_stderr())
 
 
@@ -144,8 +147,8 @@ class Checked:
         return {"block": self.block, "pools": self.pools, "differ": self.differ}
 
 
-async def _check(taken: Snapshot, url: str, at_head: bool) -> Checked:
-    async with JsonRpc(url) as node:
+async def _check(taken: Snapshot, nodes: list[Endpoints], at_head: bool) -> Checked:
+    async with NodePool(nodes) as node:
         chain_id = int(await node.call("eth_chainId"), 16)
         if chain_id != taken.chain_id:
             raise UserError(f"the node is on chain {chain_id}, the snapshot is of chain {taken.chain_id}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot.chain import snapshot
 from bot.chain.discovery import Progress, from_events, from_tokens, silent, wrappers
+from bot.chain.nodes.pool import NodePool
 from bot.chain.pool_reader import LoadResult
 from bot.chain.pools import REACH, load_from
 from bot.chain.snapshot import Snapshot
@@ -160,7 +161,7 @@ def on_stderr() -> Progress:
 
 
 async def _from_node(profile: Profile, max_hops: int) -> Source:
-    async with JsonRpc(profile.node.http.reveal()) as node:
+    async with NodePool(profile.endpoints()) as node:
         taken = await read_node(profile, node, progress=on_stderr())
     return _from_snapshot(taken, f"{profile.name}'s node", max_hops)
 

@@ -7,7 +7,6 @@ points, times seconds. A URL may be ``${VARIABLE}``, as a whole: then it is read
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import tomllib
 from collections import Counter
@@ -18,6 +17,8 @@ import msgspec
 from eth_utils.address import is_address, is_checksum_formatted_address, to_checksum_address
 
 from bot.chain.discovery import Factories
+from bot.chain.nodes.node import Endpoints
+from bot.cli.urls import HttpUrl, IpcPath, Url, WsUrl
 from bot.devnet.deployment import CHAIN_ID as DEVNET
 from bot.errors import UserError
 from bot.execution import keys
@@ -25,63 +26,7 @@ from bot.execution.keys import Signer
 from bot.execution.steps import Lender
 from bot.paths import data_dir
 from bot.risk.limits import Limits
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-class Url:
-    """A URL that may carry a key: shown without it, whole only by ``reveal``."""
-
-    __slots__ = ("_text",)
-    schemes: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, text: str) -> None:
-        """Raises ValueError, which does not repeat what the text says."""
-        if not _VARIABLE.fullmatch(text):
-            if "${" in text:
-                raise ValueError("a ${VARIABLE} must be the whole value")
-            self._check(text)
-        self._text = text
-
-    def reveal(self) -> str:
-        """The whole URL. Raises UserError when its variable is not set or holds none."""
-        variable = _VARIABLE.fullmatch(self._text)
-        if not variable:
-            return self._text
-        name = variable[1]
-        text = os.environ.get(name, "").strip()
-        if not text:
-            raise UserError(f"{name} is not set: export it with your URL, {self._wanted()}…")
-        try:
-            self._check(text)
-        except ValueError as error:
-            raise UserError(f"{name}: {error}") from None
-        return text
-
-    def _check(self, text: str) -> None:
-        scheme, separator, rest = text.partition("://")
-        if scheme not in self.schemes or not separator or not rest or any(c.isspace() for c in text):
-            raise ValueError(f"a URL must begin with {self._wanted()}")
-
-    def _wanted(self) -> str:
-        return " or ".join(f"{scheme}://" for scheme in self.schemes)
-
-    def __repr__(self) -> str:
-        if _VARIABLE.fullmatch(self._text):
-            return self._text
-        scheme, _, rest = self._text.partition("://")
-        return f"{scheme}://{re.split('[/?#]', rest)[0].rsplit('@', 1)[-1]}"
-
-
-class HttpUrl(Url):
-    __slots__ = ()
-    schemes = ("http", "https")
-
-
-class WsUrl(Url):
-    __slots__ = ()
-    schemes = ("ws", "wss")
-
+from bot.strategies.whales import NO_SIZE, SizeRule
 
 Wei = Annotated[int, msgspec.Meta(ge=0)]
 Bps = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
@@ -101,11 +46,29 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 msgspec.structs.force_setattr(self, name, checked_address(name, text))
 
 
-class Node(_Part, frozen=True, kw_only=True):
-    """The node's endpoints."""
+class NodeAt(_Part, frozen=True, kw_only=True):
+    """A node's endpoints, and the calls a second that it allows. The order of the nodes is that of preference."""
 
-    http: HttpUrl
-    ws: WsUrl
+    name: str
+    http: HttpUrl | None = None
+    ws: WsUrl | None = None
+    ipc: IpcPath | None = None
+    rate_limit: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if not self._all:
+            raise ValueError(f"node {self.name!r} has no endpoint: give it http, ws or ipc")
+
+    @property
+    def _all(self) -> dict[str, Url]:
+        named = {"http": self.http, "ws": self.ws, "ipc": self.ipc}
+        return {kind: at for kind, at in named.items() if at is not None}
+
+    def endpoints(self) -> Endpoints:
+        """With the URLs as they are; without those whose variable is not set, unless that is so of all. Raises
+        UserError."""
+        given = {kind: at for kind, at in self._all.items() if at.given} or self._all
+        return Endpoints(self.name, **{kind: at.reveal() for kind, at in given.items()}, rate=self.rate_limit)
 
 
 class Token(_Part, frozen=True, kw_only=True):
@@ -161,6 +124,15 @@ class RelayAt(_Part, frozen=True, kw_only=True):
     url: HttpUrl
 
 
+class WhalesAt(_Part, frozen=True, kw_only=True):
+    """Whom to watch: ``file`` is a list as of ``mev whales add`` (a relative path lies in the data directory). Trades
+    of anybody count that move a pool by ``bps`` basis points, or are ``worth`` so much: symbol to whole tokens."""
+
+    file: str = "whales.csv"
+    bps: Positive | None = None
+    worth: dict[str, str] = {}
+
+
 class BotSettings(_Part, frozen=True, kw_only=True):
     """``executor`` is our deployed contract; paper mode can do without. ``book`` is the file with the address book
     behind its code; a relative path lies in the data directory."""
@@ -200,7 +172,8 @@ class Profile(_Part, frozen=True, kw_only=True):
     chain_id: Positive
     hardfork: Literal["cancun", "prague", "osaka"]
     block_time: Positive
-    node: Node
+    nodes: tuple[NodeAt, ...]
+    mev_share: HttpUrl | None = None
     weth: str
     base_tokens: tuple[str, ...]
     tokens: tuple[Token, ...]
@@ -216,6 +189,8 @@ class Profile(_Part, frozen=True, kw_only=True):
     risk: Risk
     keys: Keys = Keys()
     ledger: str = "ledger.sqlite"
+    whales: WhalesAt | None = None
+    launches: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -224,6 +199,9 @@ class Profile(_Part, frozen=True, kw_only=True):
         groups = (self.v2, self.v3, self.solidly, self.curve, self.balancer, self.v4)
         _once("factory address", [factory.address for group in groups for factory in group])
         _once("relay name", [relay.name for relay in self.relays])
+        if not self.nodes:
+            raise ValueError("there is no node: add [[nodes]]")
+        _once("node name", [node.name for node in self.nodes])
         if not self.base_tokens:
             raise ValueError("base_tokens is empty: name the tokens to earn, such as WETH")
         _once("base token", list(self.base_tokens))
@@ -234,6 +212,7 @@ class Profile(_Part, frozen=True, kw_only=True):
         if not self.factories().all:
             raise ValueError("there is no factory: add [[v2]] or [[v3]]")
         self._max_trade()
+        self.whale_size()
         for source in (*self.keys.operators, *([self.keys.relay] if self.keys.relay else [])):
             if not keys.is_source(source):
                 raise ValueError(f"keys: {keys.SOURCES}")
@@ -241,6 +220,17 @@ class Profile(_Part, frozen=True, kw_only=True):
                 raise ValueError("keys: the devnet's keys are public, anyone takes what they hold: use others here")
 
     # --- what the parts of the bot ask for ---------------------------------------------------------------------------
+
+    def endpoints(self) -> list[Endpoints]:
+        """Of all nodes, for a NodePool. Raises UserError."""
+        return [node.endpoints() for node in self.nodes]
+
+    def http_url(self) -> str:
+        """Of the first node that has one, for tools that take one node. Raises UserError."""
+        for node in self.nodes:
+            if node.http is not None:
+                return node.http.reveal()
+        raise UserError(f"no node of profile {self.name} has an http URL: this needs one")
 
     def limits(self) -> Limits:
         """For the risk gate."""
@@ -284,6 +274,20 @@ class Profile(_Part, frozen=True, kw_only=True):
     def book_file(self) -> Path | None:
         """Where the address book lies, if there is one."""
         return data_dir() / self.bot.book if self.bot.book else None
+
+    def whales_file(self) -> Path | None:
+        """Where the watch list lies, if there is one."""
+        return data_dir() / self.whales.file if self.whales else None
+
+    def whale_size(self) -> SizeRule:
+        """From which size on anybody's trade counts. Raises ValueError."""
+        if self.whales is None:
+            return NO_SIZE
+        worth = {}
+        for symbol, text in self.whales.worth.items():
+            token = self._token("whales.worth", symbol)
+            worth[token.address] = smallest_units(f"whales.worth.{symbol}", text, token.decimals)
+        return SizeRule(self.whales.bps, worth)
 
     def ledger_file(self) -> Path:
         """A relative path lies in the data directory."""

@@ -8,6 +8,7 @@ import json
 import os
 import random
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +17,13 @@ import typer
 from rich.console import Console
 
 from bot import abi
+from bot.chain.nodes.node import Health
+from bot.chain.nodes.pool import NodePool
+from bot.chain.nodes.upstream import Upstream
 from bot.chain.snapshot import load as load_market
 from bot.cli.assembly import Bot, assemble
 from bot.cli.profile import Profile, checked_address, load
-from bot.cli.startup import open_ledger, told_to_end
+from bot.cli.startup import check_chain, open_ledger, told_to_end
 from bot.engine.clock import SystemClock
 from bot.engine.types import StateDiff
 from bot.errors import UserError
@@ -30,10 +34,9 @@ from bot.execution.executor import is_operator
 from bot.execution.keys import Signer
 from bot.execution.recovery import settle_left_over
 from bot.execution.relay import Relay
-from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
+from bot.jsonrpc import JsonRpc
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
-from bot.simulation.upstream import Upstream
 
 LAST_BLOCKS = 3  # block times that the end waits for outcomes; the next start learns the rest from the chain
 
@@ -62,20 +65,20 @@ def run(
 async def _run(
     profile: Profile, paper: bool, executor: str | None, market: Path | None, blocks: int | None, console: Console
 ) -> dict[str, object]:
-    http, ws = profile.node.http.reveal(), profile.node.ws.reveal()
+    endpoints = profile.endpoints()
     signers = [] if paper else profile.operators()
     identity = profile.relay_signer()
     async with AsyncExitStack() as stack:
-        node = await stack.enter_async_context(JsonRpc(http))
-        await _check_chain(node, profile)
+        nodes = await stack.enter_async_context(NodePool(endpoints))
+        await check_chain(nodes, profile)
         book = Book.load(file) if (file := profile.book_file()) else Book.EMPTY
-        contract, overrides = await _contract(node, profile, executor, signers, book)
+        contract, overrides = await _contract(nodes, profile, executor, signers, book)
         console.print(f"{'live' if signers else 'paper'} on chain {profile.chain_id}, executor {contract}")
         relays = [Relay(at.name, at.url.reveal(), identity) for at in profile.relays] if signers else []
         for relay in relays:
             await stack.enter_async_context(relay)
         ledger = stack.enter_context(open_ledger(profile.ledger_file(), console))
-        for outcome in await settle_left_over(ledger, node, profile.chain_id):
+        for outcome in await settle_left_over(ledger, nodes, profile.chain_id):
             console.print(f"intent {outcome.intent_id} of an earlier run: {outcome.reason.value}")
         number = ledger.begin_run(
             RunKind.RUN if signers else RunKind.PAPER,
@@ -86,14 +89,13 @@ async def _run(
         )
         bot = await assemble(
             profile,
-            state_url=stack.enter_context(Upstream(http)),
-            ws=ws,
-            node=node,
+            state_url=stack.enter_context(Upstream(endpoints)),
+            nodes=nodes,
             contract=contract,
             ledger=ledger,
             run=number,
             relays=relays,
-            operators=await _accounts(node, signers),
+            operators=await _accounts(nodes, signers),
             clock=SystemClock(),
             rng=random.Random(os.urandom(8)),
             overrides=overrides,
@@ -102,8 +104,9 @@ async def _run(
         )
         await _until_told(bot, blocks, profile.block_time, console)
         await bot.executor.finish()
+        await bot.signals.close()
         ledger.end_run()
-        return _summary(bot, ledger, number)
+        return _summary(bot, ledger, number, nodes)
 
 
 async def _until_told(bot: Bot, blocks: int | None, block_time: int, console: Console) -> None:
@@ -139,10 +142,11 @@ def _line(bot: Bot, console: Console) -> None:
     console.print(
         f"block {bot.fork.head.number}  pending {counts.events['PendingTx']}  found {counts.opportunities}  "
         f"proved {bot.prover.proved}  sent {stats.submitted}  open {bot.executor.open}"
+        + (f"  [red]dropped {counts.dropped}[/]" if counts.dropped else "")
     )
 
 
-def _summary(bot: Bot, ledger: Ledger, run: int) -> dict[str, object]:
+def _summary(bot: Bot, ledger: Ledger, run: int, nodes: NodePool) -> dict[str, object]:
     summary = ledger.summary(run)
     return {
         "run": run,
@@ -154,27 +158,28 @@ def _summary(bot: Bot, ledger: Ledger, run: int) -> dict[str, object]:
         "profit_wei": summary.realised,
         "gas_wei": summary.gas_cost,
         "refused": {reason.value: count for reason, count in bot.executor.stats.refused.items()},
+        "pending": {
+            "now": len(bot.mempool.pending),
+            "dropped": bot.engine.counts.dropped,
+            "looked_at": dict(bot.fork.looked),
+            "sources": [asdict(source) for source in bot.mempool.sources],
+        },
         "collectors": {
             name: {"events": health.events, "restarts": health.restarts, "last_error": health.last_error}
             for name, health in bot.engine.health.items()
         },
+        "nodes": {node.name: _health(node.health) for node in nodes.nodes},
+        "disagreements": len(nodes.disagreements),
         "ledger": str(ledger.path),
     }
 
 
+def _health(health: Health) -> dict[str, object]:
+    counts = {name: getattr(health, name) for name in ("calls", "errors", "late", "silent", "disagreed")}
+    return {**counts, "last_error": health.last_error}
+
+
 # --- checks before anything is written -------------------------------------------------------------------------------
-
-
-async def _check_chain(node: JsonRpc, profile: Profile) -> None:
-    try:
-        chain_id = int(await node.call("eth_chainId"), 16)
-    except (RpcUnreachable, RpcError) as error:
-        raise UserError(f"the node of profile {profile.name} does not answer ({error}): is it running?") from None
-    if chain_id != profile.chain_id:
-        raise UserError(
-            f"the node is on chain {chain_id}, profile {profile.name} is for chain {profile.chain_id}: "
-            "use the profile of that chain"
-        )
 
 
 async def _contract(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.chain.node import Endpoints
-from bot.chain.upstream import Upstream
+from bot.chain.nodes.node import Endpoints
+from bot.chain.nodes.upstream import Upstream
 from bot.cli import profile as profiles
 from bot.cli.profile import Profile
 from bot.cli.replay_executor import rules

@@ -7,14 +7,18 @@ import asyncio
 import signal
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 
+from bot.chain.nodes.pool import NodePool
 from bot.cli.profile import Profile
 from bot.engine.types import Outcome, Reason
 from bot.errors import UserError
-from bot.jsonrpc import JsonRpc
+from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
+
+logger = structlog.get_logger(__name__)
 
 
 def told_to_end() -> asyncio.Event:
@@ -41,7 +45,26 @@ def open_ledger(path: Path, console: Console) -> Ledger:
 
 
 async def check_chain(node: JsonRpc, profile: Profile) -> None:
-    """Raises UserError for another chain's node, RpcUnreachable."""
-    chain_id = int(await node.call("eth_chainId"), 16)
-    if chain_id != profile.chain_id:
-        raise UserError(f"the node is on chain {chain_id}, profile {profile.name} is for {profile.chain_id}")
+    """Of every node of a pool. Raises UserError where one is on another chain, or none answers."""
+    nodes = [(one.name, one.rpc) for one in node.nodes] if isinstance(node, NodePool) else [("", node)]
+    said = await asyncio.gather(*(rpc.call("eth_chainId") for _, rpc in nodes), return_exceptions=True)
+    for (name, _), chain in zip(nodes, said, strict=True):
+        if isinstance(chain, RpcError | RpcUnreachable):
+            logger.warning("a node does not answer", node=name, error=str(chain))
+        elif isinstance(chain, BaseException):
+            raise chain
+        elif _number(chain) != profile.chain_id:
+            which = f"node {name}" if len(nodes) > 1 else "the node"
+            raise UserError(
+                f"{which} is on chain {_number(chain)}, profile {profile.name} is for chain {profile.chain_id}: "
+                "use the profile of that chain"
+            )
+    if all(isinstance(chain, BaseException) for chain in said):
+        raise UserError(f"no node of profile {profile.name} answers ({said[0]}): is it running?")
+
+
+def _number(quantity: object) -> int | None:
+    try:
+        return int(str(quantity), 16)
+    except ValueError:
+        return None

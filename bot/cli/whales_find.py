@@ -10,7 +10,7 @@ import msgspec
 
 from bot import abi
 from bot.chain.discovery import Progress, logs_in
-from bot.chain.nodes import NodePool
+from bot.chain.nodes.pool import NodePool
 from bot.chain.pools import load_from
 from bot.chain.state_reader import StateReader
 from bot.chain.tokens import describe
@@ -52,7 +52,7 @@ async def holders(profile: Profile, token: str, blocks: int, top: int, progress:
             raise UserError(f"the node refuses the logs of {token}: {error.message}") from None
         named = {"0x" + word[26:] for log in logs if len(log.topics) == 3 for word in log.topics[1:]}
         seen = sorted(named - {"0x" + "00" * 20})
-        reader, held = StateReader(node, last), {}
+        reader, held = StateReader(node, last), dict[str, int]()
         for start in range(0, len(seen), ASKED):
             progress("balances read", start, len(seen))
             asked = seen[start : start + ASKED]

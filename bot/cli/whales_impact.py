@@ -10,9 +10,9 @@ import msgspec
 
 from bot import abi
 from bot.chain.discovery import Progress
-from bot.chain.nodes import NodePool
+from bot.chain.nodes.pool import NodePool
+from bot.chain.nodes.upstream import Upstream
 from bot.chain.swap_calls import swaps
-from bot.chain.upstream import Upstream
 from bot.chain.watchlist import Kind, Watched
 from bot.cli.market_source import read_node
 from bot.cli.profile import Profile

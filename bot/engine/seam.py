@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Protocol
 
 from bot.engine.types import Event, Finding, Opportunity
@@ -28,6 +28,22 @@ class Strategy(Protocol):
     name: str
 
     def process(self, event: Event) -> Sequence[Finding]: ...
+
+
+class Background(Protocol):
+    """Strategies that take longer than pending transactions can wait, and so run in a process of their own. What they
+    find is acted on while the head is the one that they were asked at, else dropped."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Starts the process, so that it is ready when it is needed."""
+
+    def begin(self, event: Event) -> Awaitable[Sequence[Finding]] | None:
+        """Takes from the state what it needs before it returns; None where it finds nothing in such an event."""
+
+    async def close(self) -> None:
+        """Ends the process."""
 
 
 class Executor(Protocol):

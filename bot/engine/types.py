@@ -154,8 +154,8 @@ class SwapIntent(msgspec.Struct, frozen=True, gc=False):
     id (balancer).
 
     ``amount`` is exact, in wei of the first token (``exact_in``) or the last; None where it is what the router holds
-    by then (``exact_in``), or is not said. ``limit`` is the least to get or the most to pay, None if the call has none; ``price_limit`` the Q64.96
-    at which v3 stops, 0 if none.
+    by then (``exact_in``), or is not said. ``limit`` is the least to get or the most to pay, None if the call has none;
+    ``price_limit`` the Q64.96 at which v3 stops, 0 if none.
     """
 
     protocol: str

@@ -22,6 +22,7 @@ from bot.engine.types import (
     NewHead,
     Opportunity,
     Outcome,
+    PendingTx,
     Reason,
     Transaction,
 )
@@ -45,6 +46,7 @@ logger = structlog.get_logger(__name__)
 GAS_MARGIN_BPS = 12_000  # gas limit over the proven gas, basis points
 PROOF_GAS = 3_000_000  # gas limit while proving
 PRESTATE = {"tracer": "prestateTracer"}
+HEAD_WAITS = 0.02  # seconds, for the answers of relays
 ENDED = 1024  # settled intents that a reorganisation can bring back
 
 
@@ -63,7 +65,7 @@ class Open:
     intent: Intent
     mined: bool = False
     counted: bool = False  # among its operator's mined transactions
-    superseded_by: str | None = None
+    superseded: str | None = None  # why it was taken back
     handing: list[asyncio.Task[None]] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)  # relay → bundle hash
     errors: dict[str, RpcError | RpcUnreachable] = field(default_factory=dict)
@@ -151,7 +153,7 @@ class BundleExecutor:
             self._operators.release(intent_id)
             raise
         for rival in rivals:
-            self._take_back(rival, intent)
+            self._take_back(rival, f"by intent {intent.id}")
         self._send(intent, numbers)
 
     def _rivals(self, opportunity: Opportunity) -> list[Open]:
@@ -163,7 +165,7 @@ class BundleExecutor:
         rivals = [
             entry
             for entry in self._open.values()
-            if entry.superseded_by is None and exclude(entry.intent.opportunity, opportunity)
+            if entry.superseded is None and exclude(entry.intent.opportunity, opportunity)
         ]
         theirs = sum(entry.intent.opportunity.trade.gross_profit for entry in rivals)
         if rivals and theirs >= opportunity.trade.gross_profit:
@@ -270,10 +272,10 @@ class BundleExecutor:
         if task.cancelled() or task.exception() is None:
             self._sending.discard(task)
 
-    def _take_back(self, rival: Open, better: Intent) -> None:
+    def _take_back(self, rival: Open, why: str) -> None:
         """Two of our bundles on one pool would make both predictions wrong: the lesser one is cancelled. Relays do
         not promise that; its operator stays bound until its block has come."""
-        rival.superseded_by = better.id
+        rival.superseded = why
         for relay in self._relays:
             self._spawn(self._cancel(rival, relay))
 
@@ -302,6 +304,13 @@ class BundleExecutor:
         while self._sending:
             await asyncio.gather(*self._sending)
 
+    async def _answers(self) -> None:
+        """The same, but no longer than a head may wait."""
+        if self._sending:
+            done, _ = await asyncio.wait(self._sending, timeout=HEAD_WAITS)
+            for task in done:
+                task.result()
+
     def close(self) -> None:
         """Takes no further opportunity. What is under way is settled at the next heads, while ``open`` is not zero."""
         self._closing = True
@@ -325,11 +334,17 @@ class BundleExecutor:
     # --- learn -------------------------------------------------------------------------------------------------------
 
     async def adapt(self, event: Event) -> Event | None:
-        """Settles intents whose block has come."""
+        """Settles intents whose block has come, and takes back those behind a transaction that was replaced: they
+        cannot land, and would stand in the way of one behind the new transaction."""
+        if isinstance(event, PendingTx) and event.replaces is not None:
+            for entry in self._open.values():
+                behind = entry.intent.opportunity.behind
+                if behind is not None and behind.hash == event.replaces and entry.superseded is None:
+                    self._take_back(entry, f"its sender replaced {behind.hash} by {event.tx.hash}")
         if isinstance(event, NewHead):
             self._record_found()
             self._learn()
-            await self.drain()
+            await self._answers()
             if event.header.parent_hash != self._fork.head.hash:  # the fork follows after us: still the old head
                 self._reopen(event.header.number)
             due = [e for e in self._open.values() if e.intent.opportunity.block_number <= event.header.number]
@@ -338,7 +353,8 @@ class BundleExecutor:
                     entry.mined = any(tx.hash == entry.intent.tx_hash for tx in event.transactions)
             try:
                 for entry in due:
-                    await self._settle(entry, event.header)
+                    if all(task.done() for task in entry.handing):  # else at the next head: this one must not wait
+                        await self._settle(entry, event.header)
             except (RpcError, RpcUnreachable) as error:
                 logger.warning("outcomes not known yet: asked again at the next head", error=str(error))
         return event
@@ -385,8 +401,8 @@ class BundleExecutor:
         self._learning = [(shape, task) for shape, task in self._learning if not task.done()]
 
     async def _why_not(self, entry: Open) -> tuple[Reason, str]:
-        if entry.superseded_by:
-            return Reason.SUPERSEDED, f"by intent {entry.superseded_by}"
+        if entry.superseded:
+            return Reason.SUPERSEDED, entry.superseded
         if not entry.accepted:
             refused = [error for error in entry.errors.values() if isinstance(error, RpcError)]
             detail = "; ".join(f"{name}: {error}" for name, error in entry.errors.items())
@@ -403,16 +419,25 @@ class BundleExecutor:
 
 
 def _in_front(opportunity: Opportunity) -> tuple[Transaction, ...]:
-    """Whose transaction stands before ours. Raises Refused for a private one, which can be neither proven nor sent."""
+    """Whose transaction stands before ours. Raises Refused for a private one, which can be neither proven nor sent, and
+    for one that is not as it was told: a bundle would carry another one than was simulated."""
     if isinstance(opportunity.behind, Hint):
         why = f"of the transaction behind hint {opportunity.behind.hash} only its sender's relay has the signed bytes"
         raise Refused(Reason.SIMULATION_FAILED, why)
-    return () if opportunity.behind is None else (opportunity.behind,)
+    if opportunity.behind is None:
+        return ()
+    try:
+        opportunity.behind.raw  # noqa: B018 # made, and proven, when it is first read
+    except ValueError as error:
+        raise Refused(Reason.SIMULATION_FAILED, str(error)) from None
+    return (opportunity.behind,)
 
 
 def exclude(one: Opportunity, other: Opportunity) -> bool:
     """Whether taking one makes the other's prediction wrong: a pool in common, or the same transaction in front."""
-    return not one.pools.isdisjoint(other.pools) or (one.behind is not None and one.behind == other.behind)
+    if one.behind is not None and other.behind is not None and one.behind.hash == other.behind.hash:
+        return True
+    return not one.pools.isdisjoint(other.pools)
 
 
 def _shape(opportunity: Opportunity) -> tuple[str, ...]:

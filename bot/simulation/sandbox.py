@@ -156,7 +156,7 @@ async def sandbox(
 ) -> AsyncIterator[Sandbox]:
     """On the state of the node at ``url`` after the block before ``block``, with ``room`` for so much more gas than
     the block has. Its randomness is anvil's own: there is no way to set it. ``url`` shows in the list of processes: one
-    that carries a key goes through bot.chain.upstream. Raises AnvilFailed."""
+    that carries a key goes through bot.chain.nodes.upstream. Raises AnvilFailed."""
     async with Anvil(
         hardfork=hardfork, chain_id=chain_id, fork_url=url, fork_block=block.number - 1, args=STRICT
     ) as anvil:

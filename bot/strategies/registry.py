@@ -17,7 +17,15 @@ STRATEGIES = (
     HintBackrun,
 )
 
+BESIDE = (Arbitrage, Joint, HintBackrun)
+"""Those of them that take longer than pending transactions can wait, and run beside the loop (bot.cli.beside)."""
+
 
 def strategies(market: Market, gas: GasPolicy) -> list[Strategy]:
     """One of each, on this market."""
     return [strategy(market, gas) for strategy in STRATEGIES]
+
+
+def quick(market: Market, gas: GasPolicy) -> list[Strategy]:
+    """One of each that runs in the loop."""
+    return [one for one in strategies(market, gas) if not isinstance(one, BESIDE)]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bot.chain.nodes.node import Endpoints
+from bot.chain.nodes.pool import NodePool
 from bot.cli import ledger as ledger_command
 from bot.cli import profile as profiles
 from bot.cli.assembly import assemble
@@ -34,7 +36,11 @@ async def test_a_basket_lands(tmp_path: Path) -> None:
     profile = profiles.load(repo_root() / "forks" / "devnet.toml")
     signers = profile.operators()
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
-        async with Devnet(data_dir(), SEED) as net, Relay("devnet", net.relay_url, keys.ephemeral()) as relay:
+        async with (
+            Devnet(data_dir(), SEED) as net,
+            Relay("devnet", net.relay_url, keys.ephemeral()) as relay,
+            NodePool([Endpoints("devnet", net.node.http_url, net.node.ws_url)]) as nodes,
+        ):
             book = book_of(net.deployment)
             contract = await deploy_executor(net, book, signers)
             for _ in range(SLOTS):
@@ -45,8 +51,7 @@ async def test_a_basket_lands(tmp_path: Path) -> None:
             bot = await assemble(
                 profile,
                 state_url=net.node.http_url,
-                ws=net.node.ws_url,
-                node=net.node.rpc,
+                nodes=nodes,
                 contract=contract,
                 ledger=ledger,
                 run=run,

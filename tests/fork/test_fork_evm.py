@@ -12,8 +12,8 @@ import pytest
 from recorded import cassette_path
 
 from bot.abi import call, uint
-from bot.chain.node import Endpoints
-from bot.chain.upstream import Upstream
+from bot.chain.nodes.node import Endpoints
+from bot.chain.nodes.upstream import Upstream
 from bot.devnet.deployment import account
 from bot.devnet.network import Devnet
 from bot.engine import decode

@@ -10,6 +10,8 @@ import pytest
 
 from bot.chain.heads import HeadCollector
 from bot.chain.mempool import MempoolCollector
+from bot.chain.nodes.node import Endpoints
+from bot.chain.nodes.pool import NodePool
 from bot.engine.clock import SystemClock
 from bot.engine.decode import header
 from bot.engine.types import Event, NewHead, PendingTx
@@ -26,7 +28,7 @@ async def node() -> AsyncIterator[Anvil]:
 
 async def collector(node: Anvil) -> HeadCollector:
     start = header(await node.rpc.call("eth_getBlockByNumber", "latest", False))
-    return HeadCollector(node.ws_url, node.rpc, SystemClock(), start)
+    return HeadCollector(NodePool([Endpoints("anvil", node.http_url, node.ws_url)]), SystemClock(), start, 12)
 
 
 async def send(node: Anvil, value: int) -> str:
@@ -88,7 +90,7 @@ async def test_after_a_restart_the_stream_goes_on_where_it_broke_off(node: Anvil
 
 async def test_pending_transactions_come_once_whole_and_without_our_own(node: Anvil) -> None:
     own, other, receiver = (await node.rpc.call("eth_accounts"))[:3]
-    mempool = MempoolCollector(node.ws_url, node.rpc, SystemClock(), frozenset([own]))
+    mempool = MempoolCollector([node.ws_url], node.rpc, SystemClock(), frozenset([own]))
     events = mempool.events()
     waiting = asyncio.create_task(anext(events))
     await asyncio.sleep(0.3)  # until it is subscribed

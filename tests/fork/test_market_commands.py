@@ -312,7 +312,7 @@ def test_another_chains_node_is_refused(devnet: Devnet, capfd: pytest.CaptureFix
     url = ("--url", devnet.node.http_url)
     mainnet = ("--profile", str(repo_root() / "forks" / "mainnet.toml"))
     assert run(["market", "snapshot", *mainnet, *url, "-o", str(tmp_path / "x")]) == 2
-    assert "the node is on chain 31337, profile mainnet is for 1" in capfd.readouterr().err
+    assert "the node is on chain 31337, profile mainnet is for chain 1" in capfd.readouterr().err
     assert not (tmp_path / "x").exists()
     file, _ = taken(devnet, capfd, "--no-check-tokens")
     other = snapshot.load(file)

@@ -8,28 +8,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 
-import pytest
-import structlog
 from whale_world import FREE, World, running
 
 from bot.chain import watchlist
 from bot.chain.watchlist import Kind, Watched
-from bot.cli.whales_watch import watch_whales
+from bot.cli.profile import Profile, load
+from bot.cli.signals import Signals
 from bot.engine.clock import SystemClock
 from bot.engine.loop import Engine
 from bot.engine.types import Event, NewHead, PendingTx, Signal
 from bot.ledger.ledger import Ledger
 from bot.ledger.records import RunKind
+from bot.paths import repo_root
 from bot.strategies.registry import strategies
 from bot.strategies.whale_record import HORIZON, PENDING
+from bot.strategies.whales import Whales
 
 PATIENCE = 20.0
-
-
-@pytest.fixture(autouse=True)
-def plain_logs() -> None:
-    """Commands that earlier tests ran left the logs with a stderr of their own."""
-    structlog.reset_defaults()
 
 
 class Fed:
@@ -65,6 +60,14 @@ class Idle:
         return
 
 
+def watching(path: Path) -> Profile:
+    """The devnet's profile with a watch list."""
+    file = path.with_name("devnet.toml")
+    words = (repo_root() / "forks" / "devnet.toml").read_text(encoding="utf-8")
+    file.write_text(f'{words}\n[whales]\nfile = "{path}"\n', encoding="utf-8")
+    return load(file)
+
+
 async def test_from_the_file_to_the_ledger_and_back(tmp_path: Path) -> None:
     dice, path = Random("engine"), tmp_path / "whales.csv"
     async with running(47) as world:
@@ -73,8 +76,7 @@ async def test_from_the_file_to_the_ledger_and_back(tmp_path: Path) -> None:
         with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
             ledger.begin_run(RunKind.RUN, profile="devnet", chain_id=31337)
             others = strategies(world.market, FREE)
-            names = {token.address: (token.symbol, token.decimals) for token in world.net.deployment.tokens}
-            put = watch_whales(path, world.market, FREE, ledger, chain_id=31337, names=names, strategies=others)
+            put = Signals(watching(path), world.market, FREE, ledger, others)
             heard: list[Signal] = []
 
             def hear(signal: Signal) -> None:
@@ -85,7 +87,7 @@ async def test_from_the_file_to_the_ledger_and_back(tmp_path: Path) -> None:
             engine = Engine(
                 collectors=[fed],
                 adapters=[*put.adapters, Follower(world)],
-                strategies=[*others, put.strategy],
+                strategies=[*others, *put.strategies],
                 executor=Idle(),
                 clock=SystemClock(),
                 rng=dice,
@@ -109,8 +111,8 @@ async def test_from_the_file_to_the_ledger_and_back(tmp_path: Path) -> None:
                 assert not await round_of(1)
                 watchlist.add(path, {traders[1]: Watched("second", Kind.WALLET)})
                 assert not await round_of(2)
-                assert put.watch._reading is not None
-                await asyncio.wait_for(put.watch._reading, PATIENCE)
+                assert isinstance(put.watched, watchlist.WatchList) and put.watched._reading is not None
+                await asyncio.wait_for(put.watched._reading, PATIENCE)
                 (signal,) = await round_of(1)
                 assert signal.text.startswith("pending: second (")
                 await asyncio.to_thread(path.write_text, "nonsense\n")
@@ -120,7 +122,7 @@ async def test_from_the_file_to_the_ledger_and_back(tmp_path: Path) -> None:
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-                await put.journal.close()
+                await put.close()
             kept = {one.tx: one for one in ledger.forecasts(PENDING)}
             assert set(kept) == {one.tx for one in heard if "forecast" in one.data} and signal.tx in kept
             assert kept[signal.tx].happened is not None and kept[signal.tx].confidence == signal.confidence
@@ -128,5 +130,6 @@ async def test_from_the_file_to_the_ledger_and_back(tmp_path: Path) -> None:
         with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
             ledger.begin_run(RunKind.RUN, profile="devnet", chain_id=31337)
             await asyncio.to_thread(path.write_text, f"{traders[1]},second\n")
-            put = watch_whales(path, world.market, FREE, ledger, chain_id=31337, names=names)
-            assert put.strategy.record.basis(PENDING, traders[1])[0] == (int(bool(kept[signal.tx].happened)), 1)
+            (whales,) = Signals(watching(path), world.market, FREE, ledger).strategies
+            assert isinstance(whales, Whales)
+            assert whales.record.basis(PENDING, traders[1])[0] == (int(bool(kept[signal.tx].happened)), 1)

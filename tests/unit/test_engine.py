@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.engine.loop import Engine, EngineFailed
-from bot.engine.seam import Strategy
-from bot.engine.types import Event, Header, Hint, Hop, NewHead, Opportunity, PendingTx, Trade, Transaction
+from bot.engine.queue import BoundedQueue
+from bot.engine.seam import Background, Strategy
+from bot.engine.types import Event, Finding, Header, Hint, Hop, NewHead, Opportunity, PendingTx, Trade, Transaction
 
 TX = Transaction("0x01", "0xaa", "0xbb", 0, b"", 0, 21000, 1, 0, b"raw")
 HEADER = Header(1, "0xh1", "0xh0", 12, 7, 30_000_000, 0, "0xcc")
@@ -88,8 +91,10 @@ def engine_of(
     clock: VirtualClock,
     queue_size: int = 100,
     strategies: Sequence[Strategy] = (),
+    background: Sequence[Background] = (),
 ) -> Engine:
     return Engine(
+        background=background,
         collectors=[stream],
         adapters=[part],
         strategies=strategies or [part],
@@ -177,3 +182,119 @@ async def test_under_pressure_transactions_are_dropped_and_heads_are_not(make: C
     assert head in part.seen
     assert engine.counts.dropped > 0
     assert engine.counts.dropped + engine.counts.events[type(make(0)).__name__] == 10
+
+
+async def test_what_is_dropped_is_the_oldest() -> None:
+    part = Recorder()
+    engine = engine_of(Stream([*map(pending, range(10))]), part, VirtualClock(), queue_size=3)
+    await run_until_settled(engine, [pending(9).tx.hash])
+    assert [*part.seen[-3:]] == [pending(7), pending(8), pending(9)]
+    assert engine.counts.dropped == 10 - len(part.seen) > 0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=60), st.integers(1, 5))
+def test_the_queue_keeps_order_and_loses_only_the_oldest_that_may_go(steps: list[tuple[bool, int]], size: int) -> None:
+    """Against a list. A step puts a number that may go, or may not, and takes so many."""
+
+    async def run() -> None:
+        queue: BoundedQueue[tuple[int, bool]] = BoundedQueue(size, lambda item: item[1])
+        model: list[tuple[int, bool]] = []
+        dropped = 0
+        for number, (may_go, takes) in enumerate(steps):
+            if len(model) == size:
+                droppable = [item for item in model if item[1]]
+                if droppable:
+                    model.remove(droppable[0])
+                    dropped += 1
+                elif may_go:
+                    await queue.put((number, may_go))  # gone at once
+                    dropped += 1
+                    continue
+                else:
+                    putting = asyncio.create_task(queue.put((number, may_go)))
+                    await asyncio.sleep(0)
+                    assert not putting.done()
+                    assert await queue.get() == model.pop(0)
+                    await putting
+                    model.append((number, may_go))
+                    continue
+            await queue.put((number, may_go))
+            model.append((number, may_go))
+            for _ in range(min(takes, len(model))):
+                assert await queue.get() == model.pop(0)
+            assert (len(queue), queue.dropped) == (len(model), dropped)
+
+    asyncio.run(run())
+
+
+class Slow:
+    """In the background: answers when it is let."""
+
+    name = "slow"
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.begun: list[Event] = []
+        self.answer, self.second = asyncio.Event(), asyncio.Event()
+        self.broken, self.closed = broken, False
+
+    async def start(self) -> None:
+        return
+
+    def begin(self, event: Event) -> Awaitable[Sequence[Finding]] | None:
+        if not isinstance(event, NewHead):
+            return None
+        self.begun.append(event)
+        if len(self.begun) == 2:
+            self.second.set()
+        return self._found(event)
+
+    async def _found(self, event: NewHead) -> Sequence[Finding]:
+        await self.answer.wait()
+        if self.broken:
+            raise ZeroDivisionError("a price of nothing")
+        return [Opportunity("slow", TRADE, event.header.number + 1, None, 0)]
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_a_slow_strategy_holds_up_nothing_and_a_head_is_settled_only_with_it() -> None:
+    part, slow = Recorder(), Slow()
+    stream = Stream([NewHead(HEADER, (), {}, (), 0), pending(1)])
+    engine = engine_of(stream, part, VirtualClock(), background=[slow])
+    task = asyncio.create_task(engine.run())
+    await engine.settled([pending(1).tx.hash], timeout=5)
+    assert [one.strategy for one in part.executed] == ["recorder"]
+    with pytest.raises(TimeoutError):
+        await engine.settled([HEADER.hash], timeout=0.05)
+    slow.answer.set()
+    await engine.settled([HEADER.hash], timeout=5)
+    assert [one.strategy for one in part.executed] == ["recorder", "slow"]
+    assert (engine.counts.opportunities, engine.counts.stale) == (2, 0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert slow.closed
+
+
+async def test_what_was_found_for_an_old_head_is_dropped() -> None:
+    part, slow = Recorder(), Slow()
+    second = replace(HEADER, number=2, hash="0xh2", parent_hash=HEADER.hash)
+    stream = Stream([NewHead(HEADER, (), {}, (), 0), NewHead(second, (), {}, (), 0)])
+    engine = engine_of(stream, part, VirtualClock(), background=[slow])
+    task = asyncio.create_task(engine.run())
+    async with asyncio.timeout(5):
+        await slow.second.wait()
+    slow.answer.set()
+    await engine.settled([HEADER.hash, second.hash], timeout=5)
+    assert [one.block_number for one in part.executed] == [3]
+    assert engine.counts.stale == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_slow_strategy_that_fails_is_counted_and_the_head_is_settled() -> None:
+    part, slow = Recorder(), Slow(broken=True)
+    slow.answer.set()
+    engine = engine_of(Stream([NewHead(HEADER, (), {}, (), 0)]), part, VirtualClock(), background=[slow])
+    await run_until_settled(engine, [HEADER.hash])
+    assert (engine.counts.failed, part.executed) == (1, [])

@@ -13,10 +13,11 @@ from typing import Any, cast
 import msgspec
 import pytest
 import rlp
-from ledger_samples import USDC, WETH, opportunity
+from ledger_samples import USDC, WETH, opportunity, transaction
 
 from bot.engine.clock import SystemClock
-from bot.engine.types import Header, MinedTx, NewHead, Reason
+from bot.engine.decode import TransactionBody, announced
+from bot.engine.types import Header, MinedTx, NewHead, PendingTx, Reason
 from bot.execution.accounts import Operator, Operators
 from bot.execution.bid import BidPolicy
 from bot.execution.keys import ephemeral
@@ -80,6 +81,7 @@ class World:
         self.listed: AccessList = ()
         self.expected: list[AccessList] = []
         self.sent: list[bytes] = []
+        self.held: asyncio.Event | None = None  # until then the relay does not answer
 
     async def prove(self, calls: object, executor: str, token: str, expected: AccessList) -> Proof:
         self.expected.append(expected)
@@ -104,12 +106,15 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         made = World(ledger, ledger.begin_run(RunKind.RUN, profile="test", chain_id=1))
 
         async def post(_: JsonRpc, body: bytes, headers: object = None) -> bytes:
-            method = msgspec.json.decode(body)["method"]
+            asked = msgspec.json.decode(body)
+            method, number = asked["method"], asked["id"]
+            if method == "eth_sendBundle" and made.held is not None:
+                await made.held.wait()
             if method not in made.answers:
-                return msgspec.json.encode({"id": 1, "error": {"code": -32601, "message": "not found"}})
+                return msgspec.json.encode({"id": number, "error": {"code": -32601, "message": "not found"}})
             if method == "eth_sendBundle":
                 made.sent.append(body)
-            return msgspec.json.encode({"id": 1, "result": made.answers[method]})
+            return msgspec.json.encode({"id": number, "result": made.answers[method]})
 
         monkeypatch.setattr(JsonRpc, "post", post)
         yield made
@@ -127,6 +132,17 @@ async def test_a_relay_that_knows_no_status_does_not_end_the_bot(world: World) -
     world.answers["mevkit_bundleStatus"] = None
     await world.take()
     await world.block()
+    assert world.reasons() == [Reason.NOT_INCLUDED]
+
+
+async def test_a_relay_that_does_not_answer_holds_no_head(world: World) -> None:
+    """Its intents are settled when it has answered."""
+    world.held = asyncio.Event()
+    await world.take()
+    await asyncio.wait_for(world.block(), 10)
+    assert world.reasons() == [None]
+    world.held.set()
+    await world.block(number=101)
     assert world.reasons() == [Reason.NOT_INCLUDED]
 
 
@@ -226,3 +242,31 @@ async def test_what_landed_trades_touched_is_expected_of_the_next(world: World) 
     world.fork.block = replace(BLOCK, number=104)
     await world.executor.execute([opportunity(104, gross=world.gross)])
     assert world.expected[-1] == ((USDC, ()),)
+
+
+async def test_a_bundle_behind_a_replaced_transaction_is_taken_back_and_makes_room(world: World) -> None:
+    world.gross = 5 * 10**15
+    behind = opportunity(100, gross=world.gross, behind="0xold")
+    assert behind.behind is not None
+    await world.executor.execute([behind])
+    new = replace(transaction("0xnew"), max_fee_per_gas=10**11)
+    await world.executor.adapt(PendingTx(new, 0, "0xother"))
+    await world.executor.execute([replace(behind, behind=new)])
+    assert world.executor.stats.refused == {Reason.CONFLICT: 1}
+    await world.executor.adapt(PendingTx(new, 0, "0xold"))
+    await world.executor.execute([replace(behind, behind=new)])
+    await world.executor.drain()
+    assert world.executor.stats.submitted == 2
+    await world.block()
+    assert sorted(map(str, world.reasons())) == sorted(map(str, [Reason.SUPERSEDED, Reason.NOT_INCLUDED]))
+
+
+async def test_nothing_is_taken_behind_a_transaction_that_is_not_as_it_was_told(world: World) -> None:
+    """Neither journalled nor sent: the bundle would carry another transaction than was simulated."""
+    world.gross = 5 * 10**15
+    body = {"hash": "0x" + "01" * 32, "from": USDC, "to": WETH, "type": "0x2", "chainId": "0x1", "maxFeePerGas": "0x9"}
+    lie = body | {"maxPriorityFeePerGas": "0x1", "r": "0x1", "s": "0x1", "yParity": "0x1"}
+    told = announced(msgspec.convert(lie, TransactionBody))
+    await world.executor.execute([replace(opportunity(100, gross=world.gross), behind=told)])
+    assert world.executor.stats.refused == {Reason.SIMULATION_FAILED: 1}
+    assert (world.reasons(), world.sent, world.executor.open) == ([], [], 0)

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.chain.nodes.node import Endpoints
 from bot.cli import profile as profiles
-from bot.cli.profile import HttpUrl, Profile, WsUrl, load
+from bot.cli.profile import Profile, load
+from bot.cli.urls import HttpUrl, IpcPath, WsUrl
 from bot.devnet.tokens import TOKENS
 from bot.errors import UserError
 from bot.execution.keys import PASSWORD
@@ -19,6 +21,7 @@ from bot.execution.keys import PASSWORD
 FORKS = Path(__file__).parent.parent.parent / "forks"
 WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
 SECRET = "c0ffee" * 10 + "beef"
+ENDPOINTS = 'http = "http://127.0.0.1:8545"\nws = "ws://127.0.0.1:8545"'
 
 
 def test_the_devnet_s_profile_is_the_devnet() -> None:
@@ -33,7 +36,7 @@ def test_the_devnet_s_profile_is_the_devnet() -> None:
 
 
 def test_mainnet_s_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MEV_OPERATOR_KEY", "MEV_RELAY_KEY", "MEV_RPC_HTTP"):
+    for name in ("MEV_OPERATOR_KEY", "MEV_RELAY_KEY", "MEV_RPC_HTTP", "MEV_RPC_WS"):
         monkeypatch.delenv(name, raising=False)
     profile = load(FORKS / "mainnet.toml")
     assert profile.operators() == [], "paper mode"
@@ -41,13 +44,27 @@ def test_mainnet_s_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     assert profile.v2_fees()["0x5c69bee701ef814a2b6a3edd4b1652cb9cc5aa6f"] == 3000
     assert profile.v3_tiers()["0x1f98431c8ad98523631ae4a59f267346ea31f984"] == (100, 500, 3000, 10000)
     with pytest.raises(UserError, match="MEV_RPC_HTTP is not set: export it with your URL, http:// or https://"):
-        profile.node.http.reveal()
+        profile.endpoints()
     monkeypatch.setenv("MEV_RPC_HTTP", "https://node.example/v2/key")
-    assert profile.node.http.reveal() == "https://node.example/v2/key"
+    assert profile.endpoints()[0].http == "https://node.example/v2/key"
     monkeypatch.setenv("MEV_RPC_HTTP", f"{SECRET}")
     with pytest.raises(UserError, match="MEV_RPC_HTTP: a URL must begin with http://") as error:
-        profile.node.http.reveal()
+        profile.endpoints()
     assert SECRET not in str(error.value)
+
+
+def test_an_endpoint_whose_variable_is_not_set_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not the node: a name mistyped must not cost it silently."""
+    nodes = 'http = "${MEV_A}"\nws = "${MEV_B}"\nipc = "${MEV_C}"\nrate_limit = 2.5'
+    profile = load(changed(tmp_path, (ENDPOINTS, nodes)))
+    for name in ("MEV_A", "MEV_B", "MEV_C"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match="MEV_A is not set"):
+        profile.endpoints()
+    monkeypatch.setenv("MEV_C", "/x.ipc")
+    assert profile.endpoints() == [Endpoints("devnet", ipc="/x.ipc", rate=2.5)]
+    with pytest.raises(UserError, match="MEV_A is not set"):
+        profile.http_url()
 
 
 def test_the_ledger_lies_in_the_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,14 +93,20 @@ def changed(tmp_path: Path, *changes: tuple[str, str]) -> Path:
         ('name = "sushiswap-v2"', 'nane = "x"', "v2[1]: there is no key 'nane': did you mean name?"),
         ("morpho =", "zzz =", "lenders: there is no key 'zzz': there is morpho, balancer_vault"),
         ("chain_id = 31337", "", "the key 'chain_id' is missing"),
-        ('ws = "ws://127.0.0.1:8545"', "", "node: the key 'ws' is missing"),
+        ('name = "devnet"\nhttp', 'nam = "devnet"\nhttp', "nodes[0]: there is no key 'nam': did you mean name?"),
+        ('[[nodes]]\nname = "devnet"\n' + ENDPOINTS, "", "the key 'nodes' is missing"),
+        ('name = "devnet"\nhttp', "http", "nodes[0]: the key 'name' is missing"),
+        (ENDPOINTS, "", "nodes[0]: node 'devnet' has no endpoint: give it http, ws or ipc"),
+        (ENDPOINTS, 'ipc = "geth.ipc"', "nodes[0].ipc: an IPC socket's path must begin with /"),
+        (ENDPOINTS, f"{ENDPOINTS}\nrate_limit = 0", "nodes[0].rate_limit: Expected `float` > 0"),
+        (ENDPOINTS, f'{ENDPOINTS}\n[[nodes]]\nname = "devnet"\n{ENDPOINTS}', "node name devnet occurs 2 times"),
         ("block_time = 12", 'block_time = "12"', "block_time: Expected `int`"),
         ("block_time = 12", "block_time = 0", "block_time: Expected `int` >= 1"),
         ("bid_share_bps = 5_000", "bid_share_bps = 10_001", "bot.bid_share_bps: Expected `int` <= 10000"),
         ('hardfork = "cancun"', 'hardfork = "Cancun"', "hardfork: Invalid enum value 'Cancun'"),
-        ("http = ", "http = 5 #", "node.http: a URL must be text in quotes"),
-        ("http://127", "ws://127", "node.http: a URL must begin with http:// or https://"),
-        ("http://127.0.0.1", "http://${HOST}", "node.http: a ${VARIABLE} must be the whole value"),
+        ("http = ", "http = 5 #", "nodes[0].http: a URL must be text in quotes"),
+        ("http://127", "ws://127", "nodes[0].http: a URL must begin with http:// or https://"),
+        ("http://127.0.0.1", "http://${HOST}", "nodes[0].http: a ${VARIABLE} must be the whole value"),
         ("0x5C69bEe7", "0x5c69bEe7", "v2[0]: address 0x5c69bEe701ef814a2B6a3EDD4B1652CB9cc5aA6f has a wrong checksum"),
         ("0x5C69bEe7", "0x5C69bEe", "is not an address"),
         ("0x5C69bEe7", "5C69bEe7aa", "is not an address"),
@@ -173,12 +196,12 @@ def with_secrets(tmp_path: Path) -> Profile:
 
 def test_urls_are_shown_without_their_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     profile = with_secrets(tmp_path)
-    logging.getLogger("test").warning("%s %r", profile, [profile.node])
-    shown = caplog.text + str(profile) + f"{profile.node.http} {profile.node!r}"
+    logging.getLogger("test").warning("%s %r", profile, profile.endpoints())
+    shown = caplog.text + str(profile) + f"{profile.nodes} {profile.endpoints()!r}"
     assert "https://node.example" in shown
     assert "wss://node.example:8443" in shown
     assert SECRET not in shown
-    assert profile.node.http.reveal().count(SECRET) == 3
+    assert str(profile.endpoints()[0].http).count(SECRET) == 3
 
 
 @pytest.mark.parametrize(
@@ -218,6 +241,12 @@ def test_a_key_file_without_a_password(tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_is_no_url(text: str) -> None:
     with pytest.raises(ValueError, match="must begin"):
         HttpUrl(text)
+
+
+@pytest.mark.parametrize("text", ["", "geth.ipc", "http://x", "~/geth.ipc"])
+def test_what_is_no_ipc_path(text: str) -> None:
+    with pytest.raises(ValueError, match="must begin"):
+        IpcPath(text)
 
 
 def test_websockets_are_not_http() -> None:

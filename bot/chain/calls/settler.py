@@ -15,7 +15,6 @@ from bot.chain.calldata import (
     MOST_HOPS,
     Decoder,
     Look,
-    Terms,
     attempt,
     native,
     number,
@@ -25,6 +24,7 @@ from bot.chain.calldata import (
     words_2,
     words_3,
 )
+from bot.engine.types import Terms
 
 _OLD_HOP, _HOP = 24, 44  # bytes of a path's hop: token, fork, fee; newer ones have a price limit too
 _BALANCE = (1 << 256) - 1 - 1_000_000  # a permit's amount above this is a share of the user's balance

@@ -1,0 +1,1 @@
+"""Several nodes as one: connections, how each fares, and which is asked."""

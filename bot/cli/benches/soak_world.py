@@ -1,0 +1,217 @@
+"""What ``mev bench soak`` runs on: the devnet's real protocols with order flow, a market of 1,000 pools, and a bot on
+both that is like ``mev run``'s but for its executor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mmap
+import random
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.amm.pool import Pool
+from bot.amm.v2 import V2Pool
+from bot.chain.heads import HeadCollector
+from bot.chain.mempool import MempoolCollector
+from bot.chain.nodes.node import Endpoints
+from bot.chain.nodes.pool import NodePool
+from bot.chain.swap_calls import swaps
+from bot.cli.assembly import MarketFollower
+from bot.cli.benches.soak_feeder import WORD
+from bot.cli.benches.soak_messages import FIRST_GAS, PLACES, senders
+from bot.cli.beside import Beside
+from bot.cli.market_source import read_node
+from bot.cli.profile import Profile, load
+from bot.engine.clock import SystemClock
+from bot.engine.loop import Engine
+from bot.engine.seam import Strategy
+from bot.engine.types import AccountDiff, Event, Opportunity, PendingEffect, PendingTx
+from bot.market.market import Market
+from bot.paths import repo_root
+from bot.simulation.fork import HeadFork
+from bot.simulation.process import Child, wait_for_line
+from bot.simulation.server_process import ServerProcess
+from bot.strategies.gas import GasPolicy
+from bot.strategies.registry import quick
+
+POOLS = 1_000
+SEED = 20_261_125
+START_SECONDS = 60.0
+BIN_NS, BINS = 1 << 13, 1 << 16
+"""Of the latencies: 8 µs each, the last holds all above half a second."""
+
+Extra = Callable[[Market, GasPolicy], Sequence[Strategy]]
+
+
+class Latencies:
+    """A histogram: it does not grow with the messages."""
+
+    def __init__(self) -> None:
+        self._bins = [0] * BINS
+
+    def add(self, ns: int) -> None:
+        self._bins[min(max(ns, 0) // BIN_NS, BINS - 1)] += 1
+
+    def ms(self, share: float) -> float:
+        """The latency that this share of the messages stayed below."""
+        left = share * sum(self._bins)
+        for place, count in enumerate(self._bins):
+            left -= count
+            if left <= 0:
+                return (place + 1) * BIN_NS / 1e6
+        return BINS * BIN_NS / 1e6
+
+
+class Gauge:
+    """Around the last adapter, and the first strategy: notes when a message has come as far as it comes.
+
+    ``sent`` is counted from the time at which it was due at the feeder, so it holds what waited in buffers; ``seen``
+    from the time at which the collector had its bytes."""
+
+    name = "gauge"
+
+    def __init__(self, fork: HeadFork, stamps: memoryview, clock: SystemClock) -> None:
+        self._fork, self._stamps, self._clock = fork, stamps, clock
+        self.reset()
+
+    def reset(self) -> None:
+        self.sent, self.seen, self.messages = Latencies(), Latencies(), 0
+
+    async def adapt(self, event: Event) -> Event | None:
+        adapted = await self._fork.adapt(event)
+        if adapted is None and isinstance(event, PendingTx):
+            self._note(event)
+        return adapted
+
+    def process(self, event: Event) -> Sequence[Opportunity]:
+        if isinstance(event, PendingEffect):
+            self._note(event)
+        return ()
+
+    def _note(self, event: PendingTx | PendingEffect) -> None:
+        self.messages += 1
+        place = event.tx.gas - FIRST_GAS
+        if 0 <= place < PLACES:
+            self.sent.add(time.monotonic_ns() - self._stamps[place])
+        self.seen.add(self._clock.now_ns() - event.seen_ns)
+
+
+class Counted:
+    """An executor that takes nothing."""
+
+    async def execute(self, opportunities: Sequence[Opportunity]) -> None:
+        return
+
+    async def drain(self) -> None:
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """``node`` and ``url`` are the devnet's, ``block_seconds`` its pace, ``feeder`` the HTTP URL of the process that
+    sends; ``stamps`` are the times at which its messages were due."""
+
+    profile: Profile
+    node: NodePool
+    url: str
+    block_seconds: float
+    feeder: str
+    stamps: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class SoakBot:
+    """The bot under load."""
+
+    engine: Engine
+    mempool: MempoolCollector
+    fork: HeadFork
+    gauge: Gauge
+    market: Market
+
+
+@asynccontextmanager
+async def world(block_seconds: float) -> AsyncIterator[World]:
+    """The chain and the feeder, each a process of its own."""
+    with _chain(block_seconds) as where, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "stamps"
+        file.write_bytes(bytes(WORD * PLACES))
+        words = [str(SEED), str(file)]
+        with ServerProcess("feeder", "bot.cli.benches.soak_feeder", words) as feeder, file.open("r+b") as stamps:
+            view = memoryview(mmap.mmap(stamps.fileno(), WORD * PLACES)).cast("q")
+            async with NodePool([Endpoints("devnet", http=where["http"], ws=where["ws"])]) as node:
+                yield World(
+                    load(repo_root() / "forks" / "devnet.toml"), node, where["http"], block_seconds, feeder, view
+                )
+
+
+@contextmanager
+def _chain(block_seconds: float) -> Iterator[Mapping[str, str]]:
+    words = ("devnet", "--block-time", str(block_seconds), "--port", "0", "--relay-port", "0", "--json")
+    child = Child("soak-chain", lambda _: [sys.executable, "-m", "bot.cli.main", *words])
+    try:
+        told = wait_for_line(child, "{", START_SECONDS)
+        if told is None:
+            raise RuntimeError(f"the devnet did not start:\n{child.log_tail()}")
+        yield json.loads("{" + told)
+    finally:
+        child.stop()
+
+
+async def bot(at: World, extra: Extra = lambda market, gas: (), watched: Container[str | None] = ()) -> SoakBot:
+    """A bot on the devnet's pools and others beside them; ``extra`` strategies run too, and ``watched`` accounts are
+    simulated whatever they do."""
+    taken = await read_node(at.profile, at.node, checked=False)
+    market = taken.market(at.profile.bot.max_hops)
+    market.add(_others(market, at.profile.weth, POOLS - len(market.pools())))
+    clock, gas = SystemClock(), GasPolicy(at.profile.weth)
+    rich = AccountDiff(balance=10**24, nonce=0, code=b"")
+    fork = HeadFork(
+        at.url,
+        taken.head,
+        chain_id=at.profile.chain_id,
+        block_time=at.profile.block_time,
+        overrides=await asyncio.to_thread(lambda: dict.fromkeys(senders(), rich)),
+        warm=sorted({account for pool in taken.pools for account in (pool.contract, pool.keeper) if account}),
+        lacking=market.lacking,
+        wanted=lambda log: market.graph.slot_of(log) is not None,
+        subject=lambda tx: tuple((swap.tokens, swap.pools) for swap in swaps(tx.to, tx.data, tx.value)),
+        watched=watched,
+    )
+    gauge = Gauge(fork, at.stamps, clock)
+    mempool = MempoolCollector([at.feeder.replace("http", "ws", 1)], at.node, clock, frozenset(), fork)
+    engine = Engine(
+        collectors=[HeadCollector(at.node, clock, taken.head, at.block_seconds), mempool],
+        adapters=[MarketFollower(market, at.node, taken), mempool, gauge],
+        strategies=[gauge, *quick(market, gas), *extra(market, gas)],
+        background=[Beside(market, gas, at.profile.block_time)],
+        executor=Counted(),
+        clock=clock,
+        rng=random.Random(SEED),
+    )
+    return SoakBot(engine, mempool, fork, gauge, market)
+
+
+def _others(market: Market, weth: str, count: int) -> Iterator[Pool]:
+    """v2 pairs of tokens of their own, each against two of the devnet's at prices that agree with its pools within the
+    fee: so every swap there changes ways through some hundred of them. The fee is 1 %, as nobody keeps them in line
+    while the devnet's prices wander: a real market has few open cycles."""
+    dice, prices = random.Random(SEED), {weth: 1.0}
+    for pool in market.pools().values():
+        if isinstance(pool, V2Pool) and weth in pool.tokens:
+            own, other = (pool.reserve0, pool.reserve1) if pool.tokens[0] == weth else (pool.reserve1, pool.reserve0)
+            prices[pool.tokens[1] if pool.tokens[0] == weth else pool.tokens[0]] = own / other
+    names = list(prices)
+    for number in range(count):
+        token, price = f"0x{10**9 + number // 2:040x}", 0.001 * (1 + number // 2)
+        against = names[number // 2 % len(names)] if number % 2 else dice.choice(names)
+        worth = 5e19 * dice.lognormvariate(0, 1) * (1 + dice.uniform(-0.001, 0.001))
+        sides = sorted(((token, int(worth / price)), (against, int(worth / prices[against]))))
+        (token0, reserve0), (token1, reserve1) = sides
+        yield V2Pool(f"0x{10**12 + number:040x}", token0, token1, reserve0, reserve1, 990, 1000)
