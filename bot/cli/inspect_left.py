@@ -11,11 +11,8 @@ from bot.cli.replay_block import MAX_HOPS, Window, recorded_pools, windows
 from bot.inspection.arbitrage import Arbitrage
 from bot.inspection.inspect import Find, Inspection
 from bot.inspection.transfers import flow
-from bot.jsonrpc import JsonRpc
-from bot.simulation.anvil import Anvil
 from bot.simulation.cassette import Cassette
-from bot.simulation.cassette_server import CassetteServer
-from bot.simulation.proof import BARE, prove
+from bot.simulation.proof import before, prove
 from bot.strategies.gas import GasPolicy
 
 NOT_FOLLOWED = {
@@ -53,18 +50,8 @@ async def left(cassette: Cassette, inspection: Inspection) -> dict[int, Left]:
     proof = await prove(cassette)
     if not proof.matches:
         return {}
-    with CassetteServer(cassette.path) as url:
-        async with (
-            JsonRpc(url) as recorded,
-            Anvil(
-                hardfork=cassette.hardfork,
-                chain_id=cassette.chain_id,
-                fork_url=url,
-                fork_block=cassette.number - 1,
-                args=BARE,
-            ) as node,
-        ):
-            loaded = await recorded_pools(cassette, proof, node.rpc, recorded)
+    async with before(cassette) as state:
+        loaded = await recorded_pools(cassette, proof, state)
     ours = windows(loaded.pools.values(), proof.logs, proof.diffs, cassette.context.timestamp)
     block = inspection.block
     return {place: _left(find, ours, loaded, block.base_fee, block.wrapped) for place, find in wanted.items()}

@@ -29,11 +29,9 @@ from bot.execution.program import MAINNET_WETH
 from bot.jsonrpc import JsonRpc
 from bot.market.market import Market
 from bot.paths import repo_root
-from bot.simulation.anvil import Anvil
 from bot.simulation.cassette import Cassette
 from bot.simulation.cassette import load as load_cassette
-from bot.simulation.cassette_server import CassetteServer
-from bot.simulation.proof import BARE, prove
+from bot.simulation.proof import before, prove
 from bot.simulation.types import BlockContext
 
 SOURCES = "a profile (*.toml: its node), a snapshot file, or a recorded block (*.json.gz)"
@@ -182,16 +180,10 @@ async def _from_cassette(cassette: Cassette, max_hops: int, index: int) -> Sourc
     if not proof.matches:
         raise UserError(f"{cassette.path}: block {cassette.number} does not come out as recorded: get a fresh copy")
     parent = cassette.number - 1
-    with CassetteServer(cassette.path) as url:
-        async with (
-            JsonRpc(url) as recorded,
-            Anvil(
-                hardfork=cassette.hardfork, chain_id=cassette.chain_id, fork_url=url, fork_block=parent, args=BARE
-            ) as node,
-        ):
-            loaded = await recorded_pools(cassette, proof, node.rpc, recorded)
-            seen = dict.fromkeys(token for pool in loaded.pools.values() for token in pool.tokens)
-            told = {token.address: token for token in await describe(node.rpc, seen, parent)}
+    async with before(cassette) as state:
+        loaded = await recorded_pools(cassette, proof, state)
+        seen = dict.fromkeys(token for pool in loaded.pools.values() for token in pool.tokens)
+        told = {token.address: token for token in await describe(state.node, seen, parent)}
     market = Market((MAINNET_WETH,), max_hops)
     timestamp = cassette.context.timestamp
     market.add(pool.at(timestamp) for pool in loaded.pools.values())

@@ -16,15 +16,13 @@ from bot.cli.replay_executor import FRESH, Bench, Rejected, rules
 from bot.engine.types import Log, StateDiff, Trade
 from bot.errors import UserError
 from bot.execution.program import MAINNET_WETH
-from bot.jsonrpc import JsonRpc
 from bot.market.market import Market
 from bot.market.refine import quote
 from bot.market.search import search
 from bot.market.view import Legs
-from bot.simulation.anvil import Anvil, AnvilFailed
+from bot.simulation.anvil import AnvilFailed
 from bot.simulation.cassette import Cassette
-from bot.simulation.cassette_server import CassetteServer
-from bot.simulation.proof import BARE, Proof, prove, replayed
+from bot.simulation.proof import Before, Proof, before, prove, replayed
 from bot.simulation.types import UnrecordedState
 
 MAX_HOPS = 4
@@ -104,36 +102,24 @@ async def replay(cassette: Cassette) -> Report:
 
 
 async def _search(cassette: Cassette, proof: Proof, report: Report) -> None:
-    parent = cassette.number - 1
-    with CassetteServer(cassette.path, FRESH) as url:
-        async with (
-            JsonRpc(url) as recorded,
-            Anvil(
-                hardfork=report.executor_rules,
-                chain_id=cassette.chain_id,
-                fork_url=url,
-                fork_block=parent,
-                args=BARE,
-            ) as node,
-        ):
-            loaded = await recorded_pools(cassette, proof, node.rpc, recorded)
-            report.pools = len(loaded.pools)
-            report.unknown_pools = loaded.unknown
-            found = windows(loaded.pools.values(), proof.logs, proof.diffs, cassette.context.timestamp)
-            if found:
-                await _execute(found, Bench(cassette, url, node.rpc), proof, report)
+    async with before(cassette, hardfork=report.executor_rules, fresh=FRESH) as state:
+        loaded = await recorded_pools(cassette, proof, state)
+        report.pools = len(loaded.pools)
+        report.unknown_pools = loaded.unknown
+        found = windows(loaded.pools.values(), proof.logs, proof.diffs, cassette.context.timestamp)
+        if found:
+            await _execute(found, Bench(cassette, state.url, state.node), proof, report)
 
 
-async def recorded_pools(cassette: Cassette, proof: Proof, node: JsonRpc, recorded: JsonRpc) -> LoadResult:
-    """All pools of a recorded block, as they are before its first transaction. ``recorded`` is the cassette's server,
-    ``node`` one forked from it, which can be asked questions."""
+async def recorded_pools(cassette: Cassette, proof: Proof, state: Before) -> LoadResult:
+    """All pools of a recorded block, as they are before its first transaction."""
     contracts = (a for a, account in cassette.accounts.items() if cassette.code(account) not in ("0x", None))
-    infos = [*await identify(node, contracts, cassette.number - 1), *await _new_pools(cassette, proof)]
+    infos = [*await identify(state.node, contracts, cassette.number - 1), *await _new_pools(cassette, proof)]
     calls = zip(cassette.calls, proof.logs, strict=True)
     v4_infos, nameless = v4_keys.from_transactions(v4_keys.Mined(call.to, call.data, logs) for call, logs in calls)
     unknown = dict.fromkeys(nameless, "key: nothing tells it")
     known = list(_trusted([*infos, *v4_infos], proof.logs, unknown))
-    loaded = await load_from(_BlockReader(cassette, node, recorded), known, reach=None)
+    loaded = await load_from(_BlockReader(cassette, state), known, reach=None)
     return LoadResult(loaded.pools, unknown | loaded.unknown)
 
 
@@ -141,9 +127,9 @@ class _BlockReader(StateReader):
     """The state before a recorded block: storage and code as recorded; what contracts answer, from the node, as of the
     block's own time, by which rates grow."""
 
-    def __init__(self, cassette: Cassette, node: JsonRpc, recorded: JsonRpc) -> None:
-        super().__init__(recorded, cassette.number - 1)
-        self._asked = StateReader(node, cassette.number - 1, (cassette.number, cassette.context.timestamp))
+    def __init__(self, cassette: Cassette, state: Before) -> None:
+        super().__init__(state.recorded, cassette.number - 1)
+        self._asked = StateReader(state.node, cassette.number - 1, (cassette.number, cassette.context.timestamp))
 
     async def calls(self, calls: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
         return await self._asked.calls(calls)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.inspection.lenders import aave, compound, maker, morpho
 from bot.inspection.liquidation import Lender, Liquidation
+from bot.inspection.reading import in_calls, in_logs
 from bot.inspection.transfers import Flow
 
 LENDERS: tuple[Lender, ...] = (aave.LENDER, compound.LENDER, morpho.LENDER, maker.LENDER)
@@ -17,24 +18,8 @@ def liquidations(flow: Flow) -> list[Liquidation]:
 
 
 def from_logs(flow: Flow) -> list[Liquidation]:
-    found = []
-    for at, log in enumerate(flow.tx.logs or ()):
-        reader = _EVENTS.get(log.topics[0]) if log.topics else None
-        if reader is not None:
-            try:
-                found.append(reader(flow, at))
-            except (ValueError, IndexError):
-                continue
-    return [liquidation for liquidation in found if liquidation is not None]
+    return in_logs(flow, _EVENTS)
 
 
 def from_calls(flow: Flow) -> list[Liquidation]:
-    found = []
-    for place in flow.calls:
-        reader = _FUNCTIONS.get(place.call.selector) if place.call.kind == "call" else None
-        if reader is not None:
-            try:
-                found.append(reader(flow, place))
-            except ValueError:
-                continue
-    return [liquidation for liquidation in found if liquidation is not None]
+    return in_calls(flow, _FUNCTIONS)

@@ -17,6 +17,7 @@ from bot.inspection.protocols import (
     vaults,
     zero_ex,
 )
+from bot.inspection.reading import in_calls, in_logs
 from bot.inspection.swap import Protocol, Swap
 from bot.inspection.transfers import Flow
 
@@ -52,25 +53,8 @@ def swaps(flow: Flow) -> list[Swap]:
 
 
 def from_logs(flow: Flow) -> list[Swap]:
-    found = []
-    for at, log in enumerate(flow.tx.logs or ()):
-        reader = _EVENTS.get(log.topics[0]) if log.topics else None
-        if reader is not None:
-            try:
-                found.append(reader(flow, at))
-            except (ValueError, IndexError):  # another contract's event of the same name
-                continue
-    return [swap for swap in found if swap is not None]
+    return in_logs(flow, _EVENTS)
 
 
 def from_calls(flow: Flow) -> list[Swap]:
-    """Proxies pass a call on by delegatecall: only what was called counts."""
-    found = []
-    for place in flow.calls:
-        reader = _FUNCTIONS.get(place.call.selector) if place.call.kind == "call" else None
-        if reader is not None:
-            try:
-                found.append(reader(flow, place))
-            except ValueError:
-                continue
-    return [swap for swap in found if swap is not None]
+    return in_calls(flow, _FUNCTIONS)

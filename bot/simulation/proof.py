@@ -6,7 +6,7 @@ instead of reading as zero.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +69,35 @@ async def prove(cassette: Cassette) -> Proof:
             if not await run.matches(cassette.block):
                 return Proof(matches=False)
             return await _outcome(run.rpc, url, cassette)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The state before a recorded block: ``recorded`` is the server at ``url`` that knows just what was recorded,
+    ``node`` one forked from it, which can be asked questions."""
+
+    url: str
+    recorded: JsonRpc
+    node: JsonRpc
+
+
+@asynccontextmanager
+async def before(
+    cassette: Cassette, *, hardfork: str | None = None, fresh: Collection[str] = ()
+) -> AsyncIterator[Before]:
+    """``hardfork`` are other rules than the block's own, ``fresh`` accounts that are known to be empty."""
+    with CassetteServer(cassette.path, fresh) as url:
+        async with (
+            JsonRpc(url) as recorded,
+            Anvil(
+                hardfork=hardfork or cassette.hardfork,
+                chain_id=cassette.chain_id,
+                fork_url=url,
+                fork_block=cassette.number - 1,
+                args=BARE,
+            ) as node,
+        ):
+            yield Before(url, recorded, node.rpc)
 
 
 @asynccontextmanager

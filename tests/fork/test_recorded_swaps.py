@@ -18,11 +18,8 @@ from bot.chain.pool_reader import LoadResult
 from bot.cli.replay_block import recorded_pools
 from bot.cli.replay_executor import rules
 from bot.engine.types import Log, StateDiff
-from bot.jsonrpc import JsonRpc
-from bot.simulation.anvil import Anvil
 from bot.simulation.cassette import Cassette, load
-from bot.simulation.cassette_server import CassetteServer
-from bot.simulation.proof import BARE, Proof, prove
+from bot.simulation.proof import Proof, before, prove
 
 pytestmark = needs_recordings
 
@@ -66,13 +63,8 @@ def replayed(block: int) -> tuple[Cassette, Proof, LoadResult]:
 
     async def find() -> tuple[Proof, LoadResult]:
         proof = await prove(cassette)
-        parent = cassette.number - 1
-        with CassetteServer(cassette.path) as url:
-            async with (
-                JsonRpc(url) as recorded,
-                Anvil(hardfork=rules(cassette), chain_id=1, fork_url=url, fork_block=parent, args=BARE) as node,
-            ):
-                return proof, await recorded_pools(cassette, proof, node.rpc, recorded)
+        async with before(cassette, hardfork=rules(cassette)) as state:
+            return proof, await recorded_pools(cassette, proof, state)
 
     proof, loaded = asyncio.run(find())
     assert proof.matches

@@ -20,13 +20,10 @@ from bot.chain.swap_calls import swaps
 from bot.cli.replay_block import FRESH, recorded_pools
 from bot.engine.types import Header, MinedTx, NewHead, PendingEffect, Transaction
 from bot.execution.program import MAINNET_WETH
-from bot.jsonrpc import JsonRpc
 from bot.market.market import Market
-from bot.simulation.anvil import Anvil
 from bot.simulation.cassette import Cassette
 from bot.simulation.cassette import load as load_cassette
-from bot.simulation.cassette_server import CassetteServer
-from bot.simulation.proof import BARE, Proof, prove
+from bot.simulation.proof import Proof, before, prove
 from bot.strategies.gas import GasPolicy
 from bot.strategies.whale_impact import price
 from bot.strategies.whales import SizeRule, Whales
@@ -44,18 +41,8 @@ class Everybody:
 
 async def recorded(cassette: Cassette) -> tuple[Proof, list[Pool]]:
     proof = await prove(cassette)
-    with CassetteServer(cassette.path, FRESH) as url:
-        async with (
-            JsonRpc(url) as server,
-            Anvil(
-                hardfork=cassette.hardfork,
-                chain_id=cassette.chain_id,
-                fork_url=url,
-                fork_block=cassette.number - 1,
-                args=BARE,
-            ) as node,
-        ):
-            loaded = await recorded_pools(cassette, proof, node.rpc, server)
+    async with before(cassette, fresh=FRESH) as state:
+        loaded = await recorded_pools(cassette, proof, state)
     return proof, list(loaded.pools.values())
 
 

@@ -40,6 +40,7 @@ from bot.simulation.server_process import ServerProcess
 from bot.strategies.gas import GasPolicy
 from bot.strategies.registry import quick
 
+PROFILE = repo_root() / "forks" / "devnet.toml"
 POOLS = 1_000
 SEED = 20_261_125
 START_SECONDS = 60.0
@@ -146,9 +147,7 @@ async def world(block_seconds: float) -> AsyncIterator[World]:
         with ServerProcess("feeder", "bot.cli.benches.soak_feeder", words) as feeder, file.open("r+b") as stamps:
             view = memoryview(mmap.mmap(stamps.fileno(), WORD * PLACES)).cast("q")
             async with NodePool([Endpoints("devnet", http=where["http"], ws=where["ws"])]) as node:
-                yield World(
-                    load(repo_root() / "forks" / "devnet.toml"), node, where["http"], block_seconds, feeder, view
-                )
+                yield World(load(PROFILE), node, where["http"], block_seconds, feeder, view)
 
 
 @contextmanager
@@ -159,7 +158,29 @@ def _chain(block_seconds: float) -> Iterator[Mapping[str, str]]:
         told = wait_for_line(child, "{", START_SECONDS)
         if told is None:
             raise RuntimeError(f"the devnet did not start:\n{child.log_tail()}")
-        yield json.loads("{" + told)
+        where: Mapping[str, str] = json.loads("{" + told)
+        with _competitor(where):
+            yield where
+    finally:
+        child.stop()
+
+
+@contextmanager
+def _competitor(where: Mapping[str, str]) -> Iterator[None]:
+    """``mev run`` on the devnet: it takes what opens there, block by block, as others do on a real chain."""
+
+    def command(folder: Path) -> Sequence[str]:
+        text = PROFILE.read_text()
+        usual = {"http": "http://127.0.0.1:8545", "ws": "ws://127.0.0.1:8545", "relay": "http://127.0.0.1:8546"}
+        for name, url in usual.items():
+            text = text.replace(f'"{url}"', f'"{where[name]}"')
+        text = text.replace('ledger = "ledger.sqlite"', f'ledger = "{folder / "ledger.sqlite"}"')
+        (file := folder / PROFILE.name).write_text(text)
+        return [sys.executable, "-m", "bot.cli.main", "run", "--profile", str(file)]
+
+    child = Child("soak-competitor", command)
+    try:
+        yield
     finally:
         child.stop()
 
