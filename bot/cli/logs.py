@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+import stamina
 import structlog
 
 from bot.errors import UserError
@@ -76,6 +77,7 @@ def set_up() -> None:
         logger_factory=structlog.PrintLoggerFactory(_STDERR),
         cache_logger_on_first_use=True,
     )
+    stamina.instrumentation.set_on_retry_hooks(())  # who retries counts it, and says so when it gives up
     handler = logging.StreamHandler(_STDERR)
     handler.setFormatter(_RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

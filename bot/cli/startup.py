@@ -48,6 +48,8 @@ async def check_chain(node: JsonRpc, profile: Profile) -> None:
     """Of every node of a pool. Raises UserError where one is on another chain, or none answers."""
     nodes = [(one.name, one.rpc) for one in node.nodes] if isinstance(node, NodePool) else [("", node)]
     said = await asyncio.gather(*(rpc.call("eth_chainId") for _, rpc in nodes), return_exceptions=True)
+    if all(isinstance(chain, RpcError | RpcUnreachable) for chain in said):
+        raise UserError(f"no node of profile {profile.name} answers ({said[0]}): is it running?")
     for (name, _), chain in zip(nodes, said, strict=True):
         if isinstance(chain, RpcError | RpcUnreachable):
             logger.warning("a node does not answer", node=name, error=str(chain))
@@ -59,8 +61,6 @@ async def check_chain(node: JsonRpc, profile: Profile) -> None:
                 f"{which} is on chain {_number(chain)}, profile {profile.name} is for chain {profile.chain_id}: "
                 "use the profile of that chain"
             )
-    if all(isinstance(chain, BaseException) for chain in said):
-        raise UserError(f"no node of profile {profile.name} answers ({said[0]}): is it running?")
 
 
 def _number(quantity: object) -> int | None:

@@ -61,7 +61,7 @@ def test_a_missing_rpc_variable(refused: Callable[..., str]) -> None:
 
 def test_a_node_that_does_not_answer(refused: Callable[..., str], tmp_path: Path) -> None:
     changed = profile(tmp_path, ("127.0.0.1:8545", f"127.0.0.1:{closed_port()}"))
-    assert "does not answer" in refused("run", "--profile", changed, "--paper")
+    assert "no node of profile" in refused("run", "--profile", changed, "--paper")
 
 
 def test_an_unknown_profile_key(refused: Callable[..., str], tmp_path: Path) -> None:
