@@ -45,8 +45,11 @@ def bench_command(
 
     The ratio is the peer's figure over ours where less is better: more than 1 is ahead. Status 1 when the two gave
     different answers. Benchmarks: gas (the executor's gas against straight-line code for the same trade), market
-    (search, sizing, quotes, routing and ingestion against other libraries), growth (time and memory of the market at
-    1,000, 10,000 and 50,000 pools; python -m bot.cli.benches.growth RESULTS.json PICTURE.svg draws them).
+    (search, sizing, quotes, routing and ingestion against other libraries), soak (10,000 mempool messages a second
+    through the whole bot, and its ceiling), whales (a watched wallet's transaction to its signal), simulate (in
+    process, by a pool of processes, by the node), nodes (a call to a node, and what the pool of nodes adds), growth
+    (time and memory of the market at 1,000, 10,000 and 50,000 pools; python -m bot.cli.benches.growth RESULTS.json
+    PICTURE.svg draws them).
     """
     chosen = names or list(BENCHES)
     for name in chosen:

@@ -132,7 +132,7 @@ async def _mine(rpc: JsonRpc, cassette: Cassette) -> str:
         try:
             if raw[0] == BLOB_TRANSACTION:  # without its blobs it is not accepted as signed
                 await rpc.call("anvil_impersonateAccount", cassette.senders[index])
-                await rpc.call("eth_sendTransaction", _unsigned(block["transactions"][index], cassette.senders[index]))
+                await rpc.call("eth_sendTransaction", unsigned(block["transactions"][index], cassette.senders[index]))
             else:
                 await rpc.call("eth_sendRawTransaction", to_hex(raw))
         except RpcError as error:
@@ -141,7 +141,8 @@ async def _mine(rpc: JsonRpc, cassette: Cassette) -> str:
     return ""
 
 
-def _unsigned(transaction: dict[str, Any], sender: str) -> dict[str, Any]:
+def unsigned(transaction: dict[str, Any], sender: str) -> dict[str, Any]:
+    """A transaction of a block as eth_sendTransaction takes it, for an account that is impersonated."""
     fields = (
         *("type", "nonce", "to", "value", "input", "gas", "maxFeePerGas", "maxPriorityFeePerGas"),
         *("maxFeePerBlobGas", "blobVersionedHashes", "accessList"),

@@ -16,7 +16,7 @@ from bot.jsonrpc import JsonRpc, RpcError
 from bot.simulation.anvil import Anvil
 from bot.simulation.cassette import Cassette
 from bot.simulation.node import PRESTATE_DIFF, request
-from bot.simulation.proof import BARE, BLOB_TRANSACTION, _unsigned
+from bot.simulation.proof import BARE, BLOB_TRANSACTION, unsigned
 from bot.simulation.state import from_trace
 from bot.simulation.trace import CALL_TRACER, Frame, read
 from bot.simulation.types import AccessList, BlockContext, Call, CallResult, UnrecordedState
@@ -81,7 +81,7 @@ class Sandbox:
         for index, raw in enumerate(cassette.raw_transactions[:count]):
             if raw[0] == BLOB_TRANSACTION:  # without its blobs it is not accepted as signed
                 sender = cassette.senders[index]
-                await self._impersonated(_unsigned(cassette.block["transactions"][index], sender))
+                await self._impersonated(unsigned(cassette.block["transactions"][index], sender))
             else:
                 await self._ask("eth_sendRawTransaction", to_hex(raw))
 
