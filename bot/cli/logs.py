@@ -56,6 +56,8 @@ class _Stderr(io.TextIOBase):
 
 
 _STDERR = cast(TextIO, _Stderr())
+_PROCESSORS: list[structlog.typing.Processor] = []
+"""One list for all loggers, those made before ``set_up`` was called again too."""
 
 
 def set_up() -> None:
@@ -64,15 +66,16 @@ def set_up() -> None:
     if level not in LEVELS:
         raise UserError(f"MEV_LOG is {level!r}: say one of {', '.join(LEVELS)}")
     people = sys.stderr.isatty()
+    _PROCESSORS[:] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people),
+        structlog.processors.format_exc_info,
+        hide_secrets,
+        structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(default=str),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people),
-            structlog.processors.format_exc_info,
-            hide_secrets,
-            structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(default=str),
-        ],
+        processors=_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(_STDERR),
         cache_logger_on_first_use=True,
