@@ -26,7 +26,7 @@ STABLE_AFTER = 60.0  # seconds of a subscription, after which the backoff starts
 BATCH, IN_FLIGHT = 200, 4  # bodies a request, and requests at a time
 HASH = 66  # characters; what is longer are the signed bytes
 READ_AHEAD = 25  # transactions whose accounts are read in one request: of more the first would wait for the last
-GATHER = 0.001  # seconds that they wait for each other: a request costs more than all else about a transaction
+READING = 2  # such requests at a time: what comes meanwhile waits, and is read together
 MOST_ASKED = 20_000  # hashes that wait for their bodies
 
 logger = structlog.get_logger(__name__)
@@ -89,8 +89,9 @@ class MempoolCollector:
 
     async def events(self) -> AsyncIterator[Event]:
         followers = [self._follow(url, source) for url, source in zip(self._urls, self.sources, strict=True)]
-        helpers = [work() for work in (self._fetch, self._read_ahead) for _ in range(IN_FLIGHT)]
-        tasks = [asyncio.create_task(work) for work in (*followers, *helpers)]
+        fetching = [self._fetch() for _ in range(IN_FLIGHT)]
+        reading = [self._read_ahead() for _ in range(READING)]
+        tasks = [asyncio.create_task(work) for work in (*followers, *fetching, *reading)]
         for task in tasks:
             task.add_done_callback(lambda _: self._some.set())  # none ends but by a failure of ours
         try:
@@ -185,7 +186,6 @@ class MempoolCollector:
     async def _read_ahead(self) -> None:
         while True:
             await self._holding.wait()
-            await asyncio.sleep(GATHER)
             held = [self._held.popleft() for _ in range(min(READ_AHEAD, len(self._held)))]
             if not self._held:
                 self._holding.clear()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import pickle
 import signal
 import sys
@@ -25,6 +26,7 @@ from bot.strategies.gas import GasPolicy
 from bot.strategies.registry import BESIDE
 
 _SIZE = 8  # bytes in front of each message: its length
+NICENESS = 5  # where cores are few, the loop goes first
 LARGEST = 1 << 30  # bytes that the reader buffers at most
 
 
@@ -145,6 +147,7 @@ def _packed(message: Any) -> bytes:
 def main() -> None:
     """Answers jobs from stdin on stdout, until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bot's to handle
+    os.nice(NICENESS)
     answers, sys.stdout = sys.stdout.buffer, sys.stderr  # nobody else writes between them
     start: _Start = _read(sys.stdin.buffer)
     market = Market(start.bases, start.max_hops, start.block_time)

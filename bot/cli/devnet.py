@@ -27,6 +27,7 @@ app = typer.Typer(help="A chain of real protocols with order flow, for mev run."
 def devnet(
     block_time: Annotated[float, typer.Option(min=0.2, help="seconds a block")] = 4.0,
     seed: Annotated[int, typer.Option(help="of the order flow")] = 7,
+    size: Annotated[float, typer.Option(min=0, help="of its trades: 1 leaves much to take, 0.1 little")] = 1.0,
     port: Annotated[int, typer.Option(help="of the node; 0 for a free one")] = 8545,
     relay_port: Annotated[int, typer.Option(help="of the relay; 0 for a free one")] = 8546,
     as_json: Annotated[bool, typer.Option("--json", help="where it is, as JSON")] = False,
@@ -34,14 +35,14 @@ def devnet(
     """Runs until Ctrl-C. With the ports unchanged, `mev run --profile forks/devnet.toml` finds it."""
     for one in (port, relay_port):
         _check_free(one)
-    asyncio.run(_devnet(block_time, seed, port, relay_port, as_json))
+    asyncio.run(_devnet(block_time, seed, size, port, relay_port, as_json))
 
 
-async def _devnet(block_time: float, seed: int, port: int, relay_port: int, as_json: bool) -> None:
+async def _devnet(block_time: float, seed: int, size: float, port: int, relay_port: int, as_json: bool) -> None:
     profile = load(repo_root() / PROFILE)
     console = Console(stderr=True)
     told = told_to_end()
-    async with Devnet(data_dir(), seed, wall_time=True, port=port, relay_port=relay_port) as net:
+    async with Devnet(data_dir(), seed, wall_time=True, size=size, port=port, relay_port=relay_port) as net:
         book = book_of(net.deployment)
         if (file := profile.book_file()) is not None:
             book.save(file)

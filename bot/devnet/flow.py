@@ -50,10 +50,11 @@ class Swap:
 
 
 class OrderFlow:
-    """Seeded traders of a deployment. All randomness comes from ``seed``, all else from the chain."""
+    """Seeded traders of a deployment. All randomness comes from ``seed``, all else from the chain. ``size`` times the
+    usual size: where it is small, trades hardly leave anything behind."""
 
-    def __init__(self, deployment: Deployment, seed: int) -> None:
-        self._deployment = deployment
+    def __init__(self, deployment: Deployment, seed: int, size: float = 1.0) -> None:
+        self._deployment, self._median = deployment, MEDIAN_SIZE * size
         self._rng = Random(seed)
         self._list = {token.address: token.price_usd / 10.0**token.decimals for token in deployment.tokens}
         self._calm = {token.address for token in deployment.tokens if token.price_usd == 1.0}
@@ -121,7 +122,7 @@ class OrderFlow:
     def _size(self, path: Sequence[PoolView], tokens: Sequence[str]) -> int:
         """The amount in: fitted to the pool that bears least."""
         rng = self._rng
-        share = MEDIAN_SIZE * math.exp(rng.gauss(0, SPREAD))
+        share = self._median * math.exp(rng.gauss(0, SPREAD))
         if rng.random() < WHALES:
             share *= rng.uniform(*WHALE_SIZE)
         usd = float(MOST_USD)

@@ -23,8 +23,8 @@ class Devnet:
     """``async with Devnet(data_dir, seed) as net``. A slot: ``send_flow``, then whatever the bots do, then
     ``build_block``. The same seed and the same bundles give the same chain, unless it keeps ``wall_time``.
 
-    ``port`` and ``relay_port`` 0 are free ones. ``node`` is the anvil, ``deployment`` what stands on it, ``relay_url``
-    takes bundles (see relay_methods.py).
+    ``size`` is that of the flow's trades (OrderFlow). ``port`` and ``relay_port`` 0 are free ones. ``node`` is the
+    anvil, ``deployment`` what stands on it, ``relay_url`` takes bundles (see relay_methods.py).
     """
 
     node: Anvil
@@ -32,16 +32,23 @@ class Devnet:
     deployment: Deployment
 
     def __init__(
-        self, data_dir: Path, seed: int, *, wall_time: bool = False, port: int = 0, relay_port: int = 0
+        self,
+        data_dir: Path,
+        seed: int,
+        *,
+        wall_time: bool = False,
+        size: float = 1.0,
+        port: int = 0,
+        relay_port: int = 0,
     ) -> None:
-        self._data_dir, self._seed, self._wall_time = data_dir, seed, wall_time
+        self._data_dir, self._seed, self._wall_time, self._size = data_dir, seed, wall_time, size
         self._port, self._relay_port = port, relay_port
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Raises UserError, AnvilFailed."""
         state, self.deployment = await ensure_state(self._data_dir)
-        self._flow = OrderFlow(self.deployment, self._seed)
+        self._flow = OrderFlow(self.deployment, self._seed, self._size)
         self._timestamp = self.deployment.head_timestamp
         async with AsyncExitStack() as stack:
             self.node = await stack.enter_async_context(devnet_node(state, self.deployment, port=self._port))

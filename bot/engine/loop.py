@@ -25,7 +25,7 @@ REMEMBERED = 20_000  # handled events that ``settled`` can still ask for
 STABLE_AFTER = 60.0  # seconds without a crash, after which the backoff starts anew
 YOUNG = 50_000  # objects between two looks for garbage: events are no cycles, and live for milliseconds
 QUEUE = 8_192  # events: most of a second of the fastest mempool; what waits longer is worth little
-LONGEST_TURN = 0.01  # seconds of events at a stretch, before collectors read on: too short, and they only read
+LONGEST_TURN = 0.002  # seconds of events at a stretch, before collectors read on: too short, and they only read
 
 
 @dataclass(slots=True)

@@ -43,6 +43,7 @@ class Market:
         self._silent: set[int] = set()
         self._fresh: set[str] = set()
         self._heads: deque[_Head] = deque(maxlen=DEPTH + 1)
+        self._asked: tuple[Iterable[Log], View] | None = None  # the last answer of ``after``: it is asked for twice
 
     @property
     def head(self) -> Header | None:
@@ -93,6 +94,7 @@ class Market:
     def anchor(self, header: Header) -> None:
         """Says which block the pools are as of now, and keeps this state to come back to."""
         self._heads.append(_Head(header))
+        self._asked = None
 
     def apply(self, logs: Iterable[Log], diff: StateDiff | None = None, timestamp: int | None = None) -> frozenset[str]:
         """Takes the logs in (View.after). Returns ``changed``: the pools that they changed and those added since the
@@ -106,8 +108,13 @@ class Market:
     def after(self, logs: Iterable[Log], diff: StateDiff | None = None) -> View:
         """The market as it would be after the logs, of a pending transaction say, in the block behind ``head``. The
         market itself stays as it is."""
+        if diff is None and self._asked is not None and self._asked[0] is logs:
+            return self._asked[1]
         head = self.head
-        return self.view.after(logs, diff, None if head is None else head.timestamp + self._block_time)
+        after = self.view.after(logs, diff, None if head is None else head.timestamp + self._block_time)
+        if diff is None and isinstance(logs, tuple):
+            self._asked = logs, after
+        return after
 
     def lacking(self, logs: Iterable[Log]) -> dict[str, set[int]]:
         """The slots, by contract, of the pools that cannot follow these logs: what ``after`` wants of a diff."""
@@ -171,6 +178,7 @@ class Market:
         self._set(pools, reasons)
 
     def _set(self, pools: Mapping[int, Pool | None], reasons: Mapping[str, str]) -> None:
+        self._asked = None
         for slot, pool in pools.items():
             self._pools[slot] = pool
             self.arrays.put(slot, pool)

@@ -105,16 +105,20 @@ class HeadFork:
         return (tx.sender,) if tx.to is None or tx.to in self._accounts else (tx.sender, tx.to)
 
     async def read(self, node: JsonRpc, accounts: Collection[str]) -> None:
-        """Reads them in one request. Where that fails, or there is a new head meanwhile, they are waited for later."""
-        wanted, head = [each for each in accounts if each not in self._accounts], self.head
-        block = hex(head.number)
-        asked = [(method, [each, block]) for each in wanted for method in _ACCOUNT]
-        try:
-            answers = await node.batch(asked)
-        except (RpcUnreachable, RpcError) as error:
-            logger.warning("accounts not read ahead", count=len(wanted), error=str(error))
-            return
-        if self.head is not head:
+        """Reads them in one request; once more where there is a new head meanwhile, for right behind it nodes are slow.
+        Where that fails they are waited for later."""
+        wanted = [each for each in accounts if each not in self._accounts]
+        for _ in range(2):
+            head = self.head
+            asked = [(method, [each, hex(head.number)]) for each in wanted for method in _ACCOUNT]
+            try:
+                answers = await node.batch(asked)
+            except (RpcUnreachable, RpcError) as error:
+                logger.warning("accounts not read ahead", count=len(wanted), error=str(error))
+                return
+            if self.head is head:
+                break
+        else:
             return
         for place, each in enumerate(wanted):
             balance, nonce, code = answers[3 * place : 3 * place + 3]

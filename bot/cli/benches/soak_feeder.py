@@ -8,6 +8,7 @@ message was due is written into a file that the receiver maps, by the message's 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import mmap
 import sys
 import time
@@ -27,12 +28,12 @@ UNLIMITED = 1 << 30
 
 
 class Feeder:
-    """One receiver at a time."""
+    """Tells every receiver the same, as nodes do."""
 
     def __init__(self, messages: Messages, stamps: memoryview) -> None:
         self._messages, self._stamps = messages, stamps
         self._rate, self._start, self._due = 0, 0, 0
-        self.sent = 0
+        self._receivers: list[web.WebSocketResponse] = []
 
     async def set_rate(self, request: web.Request) -> web.Response:
         """Messages a second from now on; 0 is none."""
@@ -40,29 +41,33 @@ class Feeder:
         return await self.count(request)
 
     async def count(self, _: web.Request) -> web.Response:
-        """How many were sent, and how many of them were different."""
-        return web.json_response({"sent": self.sent, "different": self._messages.count})
+        """How many different ones were sent."""
+        return web.json_response({"different": self._messages.count})
 
     async def feed(self, request: web.Request) -> web.WebSocketResponse:
-        """Confirms the subscription, then sends."""
+        """Confirms a subscription; from then on it is sent to."""
         socket = web.WebSocketResponse(compress=False, writer_limit=UNLIMITED)
         await socket.prepare(request)
         async for message in socket:
             if message.type == WSMsgType.TEXT:
                 await socket.send_bytes(NOTHING)
-                break
-        await self._send(socket)
+                self._receivers.append(socket)
+        self._receivers.remove(socket)
         return socket
 
-    async def _send(self, socket: web.WebSocketResponse) -> None:
-        while not socket.closed:
+    async def send(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            if not self._receivers:
+                self._start, self._due = time.monotonic_ns(), 0  # what nobody hears is not sent
             due = (time.monotonic_ns() - self._start) * self._rate // 10**9
             for number in range(self._due, due):
                 text, place = self._messages.next()
                 if place is not None:
                     self._stamps[place % PLACES] = self._start + number * 10**9 // self._rate
-                await socket.send_str(text)
-                self.sent += 1
+                for socket in self._receivers:
+                    with contextlib.suppress(ConnectionError):
+                        await socket.send_str(text)
             self._due = due
             await asyncio.sleep(TICK)
 
@@ -86,7 +91,7 @@ async def main(seed: int, file: Path) -> None:
         await site.start()
         assert site._server is not None
         announce(site._server.sockets[0])  # type: ignore[attr-defined]
-        await asyncio.Event().wait()
+        await feeder.send()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,9 @@
 """What ``mev bench soak`` runs on: the devnet's real protocols with order flow, a market of 1,000 pools, and a bot on
-both that is like ``mev run``'s but for its executor."""
+both that is like ``mev run``'s but for its executor.
+
+As on a real chain others close what opens: trades in the blocks are small, ``mev run`` is a competitor that lands what
+they leave, and the pools that are not on the devnet follow its prices at each head. So at a head hardly a cycle is open
+that pays for its gas, and of the mempool's swaps some 2 to 3 % open one (``opportunities`` by ``effects``)."""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.amm.pool import Pool
@@ -31,7 +35,7 @@ from bot.cli.profile import Profile, load
 from bot.engine.clock import SystemClock
 from bot.engine.loop import Engine
 from bot.engine.seam import Strategy
-from bot.engine.types import AccountDiff, Event, Opportunity, PendingEffect, PendingTx
+from bot.engine.types import AccountDiff, Event, NewHead, Opportunity, PendingEffect, PendingTx
 from bot.market.market import Market
 from bot.paths import repo_root
 from bot.simulation.fork import HeadFork
@@ -42,6 +46,8 @@ from bot.strategies.registry import quick
 
 PROFILE = repo_root() / "forks" / "devnet.toml"
 POOLS = 1_000
+SIZE = "0.1"  # of the trades in the blocks: with others taking what they open, few cycles stay open, as on mainnet
+MEV = sys.executable, "-m", "bot.cli.main"
 SEED = 20_261_125
 START_SECONDS = 60.0
 BIN_NS, BINS = 1 << 13, 1 << 16
@@ -57,7 +63,8 @@ class Latencies:
         self._bins = [0] * BINS
 
     def add(self, ns: int) -> None:
-        self._bins[min(max(ns, 0) // BIN_NS, BINS - 1)] += 1
+        place = ns // BIN_NS
+        self._bins[place if 0 <= place < BINS else 0 if place < 0 else -1] += 1
 
     def ms(self, share: float) -> float:
         """The latency that this share of the messages stayed below."""
@@ -135,6 +142,7 @@ class SoakBot:
     fork: HeadFork
     gauge: Gauge
     market: Market
+    sources: int
 
 
 @asynccontextmanager
@@ -152,8 +160,9 @@ async def world(block_seconds: float) -> AsyncIterator[World]:
 
 @contextmanager
 def _chain(block_seconds: float) -> Iterator[Mapping[str, str]]:
-    words = ("devnet", "--block-time", str(block_seconds), "--port", "0", "--relay-port", "0", "--json")
-    child = Child("soak-chain", lambda _: [sys.executable, "-m", "bot.cli.main", *words])
+    pace = ("--block-time", str(block_seconds), "--size", SIZE)
+    words = (*MEV, "devnet", *pace, "--port", "0", "--relay-port", "0", "--json")
+    child = Child("soak-chain", lambda _: words)
     try:
         told = wait_for_line(child, "{", START_SECONDS)
         if told is None:
@@ -176,7 +185,7 @@ def _competitor(where: Mapping[str, str]) -> Iterator[None]:
             text = text.replace(f'"{url}"', f'"{where[name]}"')
         text = text.replace('ledger = "ledger.sqlite"', f'ledger = "{folder / "ledger.sqlite"}"')
         (file := folder / PROFILE.name).write_text(text)
-        return [sys.executable, "-m", "bot.cli.main", "run", "--profile", str(file)]
+        return ["nice", *MEV, "run", "--profile", str(file)]  # elsewhere it is on a machine of its own
 
     child = Child("soak-competitor", command)
     try:
@@ -185,12 +194,14 @@ def _competitor(where: Mapping[str, str]) -> Iterator[None]:
         child.stop()
 
 
-async def bot(at: World, extra: Extra = lambda market, gas: (), watched: Container[str | None] = ()) -> SoakBot:
+async def bot(
+    at: World, extra: Extra = lambda market, gas: (), watched: Container[str | None] = (), sources: int = 1
+) -> SoakBot:
     """A bot on the devnet's pools and others beside them; ``extra`` strategies run too, and ``watched`` accounts are
-    simulated whatever they do."""
+    simulated whatever they do. Each of the ``sources`` tells it every transaction."""
     taken = await read_node(at.profile, at.node, checked=False)
     market = taken.market(at.profile.bot.max_hops)
-    market.add(_others(market, at.profile.weth, POOLS - len(market.pools())))
+    others = Others(market, at.profile.weth, POOLS - len(market.pools()))
     clock, gas = SystemClock(), GasPolicy(at.profile.weth)
     rich = AccountDiff(balance=10**24, nonce=0, code=b"")
     fork = HeadFork(
@@ -206,33 +217,58 @@ async def bot(at: World, extra: Extra = lambda market, gas: (), watched: Contain
         watched=watched,
     )
     gauge = Gauge(fork, at.stamps, clock)
-    mempool = MempoolCollector([at.feeder.replace("http", "ws", 1)], at.node, clock, frozenset(), fork)
+    mempool = MempoolCollector([at.feeder.replace("http", "ws", 1)] * sources, at.node, clock, frozenset(), fork)
     engine = Engine(
         collectors=[HeadCollector(at.node, clock, taken.head, at.block_seconds), mempool],
-        adapters=[MarketFollower(market, at.node, taken), mempool, gauge],
+        adapters=[MarketFollower(market, at.node, taken), others, mempool, gauge],
         strategies=[gauge, *quick(market, gas), *extra(market, gas)],
         background=[Beside(market, gas, at.profile.block_time)],
         executor=Counted(),
         clock=clock,
         rng=random.Random(SEED),
     )
-    return SoakBot(engine, mempool, fork, gauge, market)
+    return SoakBot(engine, mempool, fork, gauge, market, sources)
 
 
-def _others(market: Market, weth: str, count: int) -> Iterator[Pool]:
-    """v2 pairs of tokens of their own, each against two of the devnet's at prices that agree with its pools within the
-    fee: so every swap there changes ways through some hundred of them. The fee is 1 %, as nobody keeps them in line
-    while the devnet's prices wander: a real market has few open cycles."""
-    dice, prices = random.Random(SEED), {weth: 1.0}
-    for pool in market.pools().values():
-        if isinstance(pool, V2Pool) and weth in pool.tokens:
-            own, other = (pool.reserve0, pool.reserve1) if pool.tokens[0] == weth else (pool.reserve1, pool.reserve0)
-            prices[pool.tokens[1] if pool.tokens[0] == weth else pool.tokens[0]] = own / other
-    names = list(prices)
-    for number in range(count):
-        token, price = f"0x{10**9 + number // 2:040x}", 0.001 * (1 + number // 2)
-        against = names[number // 2 % len(names)] if number % 2 else dice.choice(names)
-        worth = 5e19 * dice.lognormvariate(0, 1) * (1 + dice.uniform(-0.001, 0.001))
-        sides = sorted(((token, int(worth / price)), (against, int(worth / prices[against]))))
-        (token0, reserve0), (token1, reserve1) = sides
-        yield V2Pool(f"0x{10**12 + number:040x}", token0, token1, reserve0, reserve1, 990, 1000)
+class Others:
+    """v2 pairs of tokens of their own, each against two of the devnet's: so every swap there changes ways through some
+    hundred of them. As an adapter it brings those back that went off by more than their fee, as arbitrageurs would."""
+
+    def __init__(self, market: Market, weth: str, count: int) -> None:
+        self._market, self._weth = market, weth
+        self._ids: list[str] = []
+        dice, names = random.Random(SEED), list(self._prices())
+        self._own = {f"0x{10**9 + number:040x}": 0.001 * (1 + number) for number in range((count + 1) // 2)}
+        prices, tokens = self._prices(), list(self._own)
+        for number in range(count):
+            token, against = tokens[number // 2], names[number // 2 % len(names)] if number % 2 else dice.choice(names)
+            worth = 5e19 * dice.lognormvariate(0, 1)  # wei a side
+            (token0, reserve0), (token1, reserve1) = sorted(
+                ((token, int(worth / self._own[token])), (against, int(worth / prices[against])))
+            )
+            pool = V2Pool(f"0x{10**12 + number:040x}", token0, token1, reserve0, reserve1, 997, 1000)
+            self._ids.append(pool.id)
+            market.add([pool])
+
+    async def adapt(self, event: Event) -> Event | None:
+        if isinstance(event, NewHead):
+            self._market.add(self._moved())
+        return event
+
+    def _moved(self) -> Iterator[Pool]:
+        prices, pools = self._prices() | self._own, self._market.pools()
+        for pool in map(pools.get, self._ids):
+            assert isinstance(pool, V2Pool)
+            off = pool.reserve0 * prices[pool.token0] / (pool.reserve1 * prices[pool.token1])
+            if abs(off - 1) > 1 - pool.fee_num / pool.fee_den:
+                yield replace(pool, reserve0=int(pool.reserve0 / off**0.5), reserve1=int(pool.reserve1 * off**0.5))
+
+    def _prices(self) -> dict[str, float]:
+        """Wei that a unit of each of the devnet's tokens is worth."""
+        prices = {self._weth: 1.0}
+        for pool in self._market.pools().values():
+            if isinstance(pool, V2Pool) and self._weth in pool.tokens:
+                first = pool.token0 == self._weth
+                own, other = (pool.reserve0, pool.reserve1) if first else (pool.reserve1, pool.reserve0)
+                prices[pool.token1 if first else pool.token0] = own / other
+        return prices
