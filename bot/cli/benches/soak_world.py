@@ -161,7 +161,7 @@ async def world(block_seconds: float) -> AsyncIterator[World]:
 @contextmanager
 def _chain(block_seconds: float) -> Iterator[Mapping[str, str]]:
     pace = ("--block-time", str(block_seconds), "--size", SIZE)
-    words = (*MEV, "devnet", *pace, "--port", "0", "--relay-port", "0", "--json")
+    words = ("nice", *MEV, "devnet", *pace, "--port", "0", "--relay-port", "0", "--json")
     child = Child("soak-chain", lambda _: words)
     try:
         told = wait_for_line(child, "{", START_SECONDS)
@@ -185,7 +185,7 @@ def _competitor(where: Mapping[str, str]) -> Iterator[None]:
             text = text.replace(f'"{url}"', f'"{where[name]}"')
         text = text.replace('ledger = "ledger.sqlite"', f'ledger = "{folder / "ledger.sqlite"}"')
         (file := folder / PROFILE.name).write_text(text)
-        return ["nice", *MEV, "run", "--profile", str(file)]  # elsewhere it is on a machine of its own
+        return ["nice", "-n", "19", *MEV, "run", "--profile", str(file)]  # elsewhere it is on a machine of its own
 
     child = Child("soak-competitor", command)
     try:
