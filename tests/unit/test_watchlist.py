@@ -122,7 +122,8 @@ async def settled(watch: WatchList) -> None:
         await asyncio.wait_for(watch._reading, 5)
 
 
-async def test_a_change_is_taken_in_at_a_head_whole_or_not_at_all(path: Path) -> None:
+async def test_a_change_is_taken_in_at_a_head_whole_or_not_at_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchlist, "logger", structlog.get_logger())  # a logger that was used keeps where it wrote to
     write(path, f"{ONE},a\n")
     watch = WatchList(path)
     watchlist.add(path, {TWO: Watched("b", Kind.EXCHANGE)})
