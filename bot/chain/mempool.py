@@ -7,7 +7,6 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -18,7 +17,7 @@ from bot.chain.subscription import subscribe
 from bot.engine.clock import Clock
 from bot.engine.decode import TransactionBody, announced, body_of
 from bot.engine.types import Event, NewHead, PendingTx, Transaction
-from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable
+from bot.jsonrpc import JsonRpc, RpcError, RpcUnreachable, shown
 
 REMEMBERED = 100_000  # hashes; a transaction announced twice is one event
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 30.0  # seconds
@@ -74,7 +73,7 @@ class MempoolCollector:
         state: State | None = None,
     ) -> None:
         self._urls, self._rpc, self._clock, self._own, self._state = sources, rpc, clock, own, state
-        self.sources = [Source(_shown(url)) for url in sources]
+        self.sources = [Source(shown(url)) for url in sources]
         self.pending = Pending()
         self.unasked = 0  # announced by hash, and never asked for: there were too many
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -240,9 +239,3 @@ class MempoolCollector:
                 continue  # not there (any more), or another one announces it later with more luck
             if body.hash == tx_hash and tx_hash not in self._seen:
                 self._take(body, seen_ns, None)
-
-
-def _shown(url: str) -> str:
-    """A path, or scheme and host: the rest of node URLs carries keys."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.hostname else url

@@ -14,6 +14,7 @@ from __future__ import annotations
 from bot.abi import selector
 from bot.chain.calldata import Decoder, Look, SwapIntent, attempt
 from bot.chain.calls import cow, oneinch, settler, uniswap, universal_router, venues, zeroex
+from bot.engine.types import Transaction
 
 
 def swaps(target: str | None, data: bytes, value: int = 0) -> tuple[SwapIntent, ...]:
@@ -44,3 +45,10 @@ FUNCTIONS: dict[str, Decoder] = {
 """By the Solidity signature."""
 _DECODERS = {selector(signature): decoder for signature, decoder in FUNCTIONS.items()}
 _SELECTORS = frozenset(each.hex() for each in _DECODERS)
+
+
+def subject(tx: Transaction) -> tuple[object, ...]:
+    """What calls of one router are told apart by (for Triage): tokens and pools of the swaps that they ask for."""
+    return tuple(
+        ("" if swap.tokens else swap.target, swap.tokens, swap.pools) for swap in swaps(tx.to, tx.data, tx.value)
+    )

@@ -16,7 +16,7 @@ from bot.chain.nodes.pool import NodePool
 from bot.chain.pools import load_from
 from bot.chain.snapshot import Snapshot
 from bot.chain.state_reader import StateReader
-from bot.chain.swap_calls import swaps
+from bot.chain.swap_calls import subject
 from bot.cli.beside import Beside
 from bot.cli.market_source import read_node
 from bot.cli.profile import Profile
@@ -24,7 +24,7 @@ from bot.cli.signals import Signals
 from bot.engine.clock import Clock
 from bot.engine.decode import header
 from bot.engine.loop import Engine
-from bot.engine.types import Event, Header, NewHead, StateDiff, Transaction
+from bot.engine.types import Event, Header, NewHead, StateDiff
 from bot.errors import UserError
 from bot.execution.accounts import Operators
 from bot.execution.bid import BidPolicy
@@ -123,7 +123,7 @@ async def assemble(
         warm=sorted({account for pool in taken.pools for account in (pool.contract, pool.keeper) if account}),
         lacking=market.lacking,
         wanted=lambda log: market.graph.slot_of(log) is not None,
-        subject=_subject,
+        subject=subject,
         watched=signals.watched,
     )
     prover = Prover(fork, nodes, overrides)
@@ -159,13 +159,6 @@ async def assemble(
         listener=signals.hear,
     )
     return Bot(engine, executor, prover, market, fork, mempool, signals)
-
-
-def _subject(tx: Transaction) -> tuple[object, ...]:
-    """What calls of one router are told apart by: tokens and pools of the swaps that they ask for."""
-    return tuple(
-        ("" if swap.tokens else swap.target, swap.tokens, swap.pools) for swap in swaps(tx.to, tx.data, tx.value)
-    )
 
 
 async def _offers(profile: Profile, node: JsonRpc, block: int) -> list[Offer]:

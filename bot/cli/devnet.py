@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 from typing import Annotated
 
 import typer
@@ -15,8 +14,8 @@ from bot.cli.deployment import book_of, deploy_executor
 from bot.cli.profile import load
 from bot.cli.startup import told_to_end
 from bot.devnet.network import Devnet
-from bot.errors import UserError
 from bot.paths import data_dir, repo_root
+from bot.simulation.server_process import check_free
 
 PROFILE = "forks/devnet.toml"
 
@@ -34,7 +33,7 @@ def devnet(
 ) -> None:
     """Runs until Ctrl-C. With the ports unchanged, `mev run --profile forks/devnet.toml` finds it."""
     for one in (port, relay_port):
-        _check_free(one)
+        check_free(one, "--port, --relay-port")
     asyncio.run(_devnet(block_time, seed, size, port, relay_port, as_json))
 
 
@@ -58,14 +57,3 @@ async def _devnet(block_time: float, seed: int, size: float, port: int, relay_po
                 f"block {built.number}  {built.transactions} transactions  {len(built.bundles_included)} bundles in, "
                 f"{len(built.bundles_dropped)} dropped"
             )
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise UserError(
-                f"port {port} is taken: stop what listens there, or choose another (--port, --relay-port)"
-            ) from None

@@ -60,14 +60,14 @@ async def listen(answer: Answerer, port: int = 0) -> asyncio.Server:
     return await asyncio.get_running_loop().create_server(lambda: _Http(answer), "127.0.0.1", port)
 
 
-def check_free(port: int) -> None:
-    """Raises UserError when something listens on this port of loopback already."""
+def check_free(port: int, options: str = "--port") -> None:
+    """Raises UserError when something listens on this port of loopback already; ``options`` choose another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError):
-            raise UserError(f"port {port} is taken: stop what listens there, or choose another (--port)") from None
+            raise UserError(f"port {port} is taken: stop what listens there, or choose another ({options})") from None
 
 
 class _Http(asyncio.Protocol):

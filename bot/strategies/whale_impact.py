@@ -19,7 +19,7 @@ from bot.market.graph import Graph
 from bot.market.view import View
 
 TRANSFER = abi.topic("Transfer(address,address,uint256)")
-NATIVE = "0x" + "00" * 20
+NATIVE = vaults.ETH
 """The chain's own money, as v4 and Balancer name it."""
 EXCHANGE_KINDS = ("exchange", "deposit")
 BPS = 10_000

@@ -17,7 +17,7 @@ from bot.amm import v3, v4
 from bot.amm.v2 import SYNC
 from bot.chain.discovery import Factories, from_tokens
 from bot.chain.pools import load
-from bot.chain.swap_calls import swaps
+from bot.chain.swap_calls import subject
 from bot.cli import profile as profiles
 from bot.devnet.network import Devnet
 from bot.engine.decode import TransactionBody, announced, header, transaction
@@ -43,10 +43,6 @@ class World:
     def fork(self, **more: object) -> HeadFork:
         url = self.net.node.rpc.url
         return HeadFork(url, self.head, chain_id=31337, block_time=12, lacking=self.market.lacking, **more)  # type: ignore[arg-type]
-
-
-def subject(tx: Transaction) -> tuple[object, ...]:
-    return tuple((swap.tokens, swap.pools) for swap in swaps(tx.to, tx.data, tx.value))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from bot.chain.heads import HeadCollector
 from bot.chain.mempool import MempoolCollector
 from bot.chain.nodes.node import Endpoints
 from bot.chain.nodes.pool import NodePool
-from bot.chain.swap_calls import swaps
+from bot.chain.swap_calls import subject
 from bot.cli.assembly import MarketFollower
 from bot.cli.benches.soak_feeder import WORD
 from bot.cli.benches.soak_messages import FIRST_GAS, PLACES, senders
@@ -213,7 +213,7 @@ async def bot(
         warm=sorted({account for pool in taken.pools for account in (pool.contract, pool.keeper) if account}),
         lacking=market.lacking,
         wanted=lambda log: market.graph.slot_of(log) is not None,
-        subject=lambda tx: tuple((swap.tokens, swap.pools) for swap in swaps(tx.to, tx.data, tx.value)),
+        subject=subject,
         watched=watched,
     )
     gauge = Gauge(fork, at.stamps, clock)
